@@ -1,0 +1,110 @@
+package v1beta1
+
+// Condition types. Ready and Failed are v0.3's; Reconciling and Stalled are
+// kstatus': present and True, or absent.
+const (
+	// ConditionReady is the summary: the object can be used.
+	ConditionReady = "Ready"
+	// ConditionFailed says that the object's last wish was refused for good; a
+	// change of the spec is needed.
+	ConditionFailed = "Failed"
+	// ConditionOrphanMitigation says that a resource which may have been left
+	// at the broker is being removed there.
+	ConditionOrphanMitigation = "OrphanMitigation"
+	// ConditionReconciling is True while work is going on.
+	ConditionReconciling = "Reconciling"
+	// ConditionStalled is True while somebody must act before work goes on.
+	ConditionStalled = "Stalled"
+	// ConditionKeysLeftOut lists credential keys that are not in a binding's
+	// env Secret, because they cannot or may not be variables.
+	ConditionKeysLeftOut = "KeysLeftOut"
+)
+
+// Reasons of brokers.
+const (
+	ReasonFetchedCatalog       = "FetchedCatalog"
+	ReasonErrorFetchingCatalog = "ErrorFetchingCatalog"
+	ReasonErrorSyncingCatalog  = "ErrorSyncingCatalog"
+	// ReasonErrorGettingAuthCredentials: the auth Secret is missing or lacks a key.
+	ReasonErrorGettingAuthCredentials = "ErrorGettingAuthCredentials"
+	// ReasonBrokerInUse: a deleted broker still has instances.
+	ReasonBrokerInUse = "BrokerInUse"
+)
+
+// Reasons of instances and bindings while they wait for something else.
+const (
+	ReasonReferencesNonexistentServiceClass = "ReferencesNonexistentServiceClass"
+	ReasonReferencesNonexistentServicePlan  = "ReferencesNonexistentServicePlan"
+	ReasonReferencesNonexistentBroker       = "ReferencesNonexistentBroker"
+	ReasonReferencesDeletedServiceClass     = "ReferencesDeletedServiceClass"
+	ReasonReferencesDeletedServicePlan      = "ReferencesDeletedServicePlan"
+	ReasonReferencesNonexistentInstance     = "ReferencesNonexistentInstance"
+	// ReasonAmbiguousServiceClass: several classes carry the given name.
+	ReasonAmbiguousServiceClass = "AmbiguousServiceClass"
+	// ReasonPlanRequired: no plan was given and the class has several, or none.
+	ReasonPlanRequired          = "PlanRequired"
+	ReasonErrorInstanceNotReady = "ErrorInstanceNotReady"
+	// ReasonErrorWithParameters: parameters or their Secrets cannot be used.
+	ReasonErrorWithParameters = "ErrorWithParameters"
+	// ReasonErrorFindingNamespace: the namespace's uid, which brokers get,
+	// could not be read.
+	ReasonErrorFindingNamespace = "ErrorFindingNamespaceForInstance"
+)
+
+// Reasons of instances.
+const (
+	ReasonProvisionRequestInFlight   = "ProvisionRequestInFlight"
+	ReasonProvisionedSuccessfully    = "ProvisionedSuccessfully"
+	ReasonProvisionCallFailed        = "ProvisionCallFailed"
+	ReasonErrorCallingProvision      = "ErrorCallingProvision"
+	ReasonDeprovisionRequestInFlight = "DeprovisionRequestInFlight"
+	ReasonDeprovisionedSuccessfully  = "DeprovisionedSuccessfully"
+	ReasonDeprovisionCallFailed      = "DeprovisionCallFailed"
+	ReasonBlockedByBindings          = "DeprovisionBlockedByExistingCredentials"
+	// ReasonBrokerReturnedFailure: the broker refused the request as it is.
+	ReasonBrokerReturnedFailure      = "ClusterServiceBrokerReturnedFailure"
+	ReasonStartingOrphanMitigation   = "StartingInstanceOrphanMitigation"
+	ReasonOrphanMitigationSuccessful = "OrphanMitigationSuccessful"
+	ReasonOrphanMitigationFailed     = "OrphanMitigationFailed"
+	// ReasonIDInUse: another object has the same id at the same broker.
+	ReasonIDInUse = "ExternalIDInUse"
+	// ReasonUpdateNotSupported: the spec of a provisioned instance changed,
+	// and this version does not send updates.
+	ReasonUpdateNotSupported = "UpdateNotSupported"
+	// ReasonOutcomeUnknown: an answer of the broker was lost and what it holds
+	// now could not be found out.
+	ReasonOutcomeUnknown = "OutcomeUnknown"
+	// ReasonRetained: the object is gone, and what it stood for is still at
+	// the broker, because deletionPolicy says Retain.
+	ReasonRetained = "Retained"
+)
+
+// Reasons of bindings.
+const (
+	ReasonBindingRequestInFlight       = "BindingRequestInFlight"
+	ReasonInjectedBindResult           = "InjectedBindResult"
+	ReasonBindCallFailed               = "BindCallFailed"
+	ReasonBindingReturnedFailure       = "ServiceBindingReturnedFailure"
+	ReasonErrorInjectingBindResult     = "ErrorInjectingBindResult"
+	ReasonErrorNonbindableClass        = "ErrorNonbindableServiceClass"
+	ReasonUnbindingRequestInFlight     = "UnbindingRequestInFlight"
+	ReasonUnbindCallFailed             = "UnbindCallFailed"
+	ReasonUnboundSuccessfully          = "UnboundSuccessfully"
+	ReasonErrorEjecting                = "ErrorEjectingServiceBinding"
+	ReasonBindingNeedsOrphanMitigation = "ServiceBindingNeedsOrphanMitigation"
+	// ReasonKeysLeftOut is the reason of ConditionKeysLeftOut.
+	ReasonKeysLeftOut = "NotFitForEnvironment"
+	// ReasonSecretRepaired: a Secret that was edited or deleted was restored.
+	ReasonSecretRepaired = "SecretRepaired"
+)
+
+// Reasons of events on Pods.
+const (
+	// ReasonWaitingForBinding: a Pod is held back until credentials are stored.
+	ReasonWaitingForBinding = "WaitingForBinding"
+	// ReasonCredentialsStored: a Pod's credentials are stored; it may start.
+	ReasonCredentialsStored = "CredentialsStored"
+	// ReasonSecretNameChanged: a Pod was injected with Secret names that its
+	// binding does not use, so it has to be made anew.
+	ReasonSecretNameChanged = "SecretNameChanged"
+)
