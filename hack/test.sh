@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Usage: hack/test.sh unit|integration|e2e [GO TEST FLAGS...]
+#
+# Three rings, one file name: tests in *_integration_test.go need a real API
+# server, and skip themselves, naming KUBEBUILDER_ASSETS, when that is not set, so
+# that a plain `go test ./...` works anywhere. Here nothing is skipped in silence:
+# the unit ring allows just those skips, the integration ring runs exactly those
+# tests and allows none, and e2e allows none either (hack/gotest sees to it).
+source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
+[[ $# -ge 1 ]] || die "usage: hack/test.sh unit|integration|e2e [GO TEST FLAGS...]"
+ring=$1
+shift
+
+report=$(mktemp -d)/gotest
+trap 'rm -rf "$(dirname "$report")"' EXIT
+"$GO" build -o "$report" ./hack/gotest
+
+case $ring in
+unit)
+  # The broker's tests start a PostgreSQL of their own.
+  hack/need-deb.sh '/usr/lib/postgresql/*/bin/postgres=postgresql'
+  unset KUBEBUILDER_ASSETS
+  for dir in $(modules | grep -v '^e2e'); do
+    say "unit tests of $dir"
+    (cd "$dir" && "$GO" test -json -race -shuffle=on -timeout 10m "$@" ./...) |
+      "$report" -allow-skip KUBEBUILDER_ASSETS
+  done
+  ;;
+integration)
+  mapfile -t files < <(sources '*_integration_test.go' | grep -v '^e2e/')
+  [[ ${#files[@]} -gt 0 ]] || die "there is no *_integration_test.go: nothing would be tested"
+  KUBEBUILDER_ASSETS=$(cd e2e && "$GO" run ./cluster assets | tail -n 1)
+  export KUBEBUILDER_ASSETS
+  for binary in kube-apiserver etcd; do
+    [[ -x $KUBEBUILDER_ASSETS/$binary ]] || die "no $binary in $KUBEBUILDER_ASSETS, which 'e2e/cluster assets' gave"
+  done
+  names=$(grep -hEo '^func Test\w+\(' "${files[@]}" | sed -E 's/^func (\w+)\($/\1/' | grep -v '^TestMain$' | sort -u | paste -sd '|')
+  mapfile -t packages < <(dirname "${files[@]}" | sort -u | sed 's|^|./|')
+  say "integration tests of ${packages[*]} against the API server in $KUBEBUILDER_ASSETS"
+  "$GO" test -json -race -shuffle=on -timeout 20m -run "^($names)\$" "$@" "${packages[@]}" | "$report"
+  ;;
+e2e)
+  cd e2e
+  "$GO" test -json -count=1 -p 1 -timeout 60m "$@" ./... | "$report" -v
+  ;;
+*) die "there is no ring called $ring" ;;
+esac
