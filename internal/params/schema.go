@@ -1,0 +1,117 @@
+package params
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"github.com/santhosh-tekuri/jsonschema/v6/kind"
+)
+
+// MaxSchemaBytes is the largest schema that is looked at (OSB 2.17, 64 kB).
+const MaxSchemaBytes = 64 << 10
+
+// maxProblems bounds how many violations one error names.
+const maxProblems = 5
+
+// ErrUnusableSchema says that a broker's schema cannot be used; parameters are
+// then sent unchecked (OSB 2.17, P30).
+var ErrUnusableSchema = errors.New("the plan's parameter schema cannot be used")
+
+// Check validates parameters, a JSON object or nothing, against a plan's JSON
+// Schema. References to other documents are never fetched. The error names the
+// fields that are wrong and what is expected of them, but none of their values.
+func Check(schema, parameters []byte) error {
+	if len(bytes.TrimSpace(schema)) == 0 {
+		return nil
+	}
+	if len(schema) > MaxSchemaBytes {
+		return fmt.Errorf("%w: it is larger than %d bytes", ErrUnusableSchema, MaxSchemaBytes)
+	}
+	compiled, err := compile(schema)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrUnusableSchema, err)
+	}
+	if len(bytes.TrimSpace(parameters)) == 0 {
+		parameters = []byte("{}")
+	}
+	value, err := jsonschema.UnmarshalJSON(bytes.NewReader(parameters))
+	if err != nil {
+		return errNotObject
+	}
+	var violation *jsonschema.ValidationError
+	if err := compiled.Validate(value); errors.As(err, &violation) {
+		return errors.New(strings.Join(problems(violation, nil), "; "))
+	} else if err != nil {
+		return fmt.Errorf("check parameters: %w", err)
+	}
+	return nil
+}
+
+func compile(schema []byte) (*jsonschema.Schema, error) {
+	doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(schema))
+	if err != nil {
+		return nil, errors.New("it is not JSON")
+	}
+	c := jsonschema.NewCompiler()
+	c.DefaultDraft(jsonschema.Draft4)
+	c.UseLoader(jsonschema.SchemeURLLoader{}) // knows no scheme: nothing is fetched
+	const name = "mem:///schema.json"
+	if err := c.AddResource(name, doc); err != nil {
+		return nil, fmt.Errorf("read schema: %w", err)
+	}
+	compiled, err := c.Compile(name)
+	if err != nil {
+		return nil, fmt.Errorf("compile schema: %w", err)
+	}
+	return compiled, nil
+}
+
+// problems lists the leaves of a violation: the field and what is expected.
+func problems(v *jsonschema.ValidationError, list []string) []string {
+	if len(list) >= maxProblems {
+		return list
+	}
+	if len(v.Causes) == 0 {
+		return append(list, fmt.Sprintf("%s %s", field(v.InstanceLocation), expectation(v)))
+	}
+	for _, c := range v.Causes {
+		list = problems(c, list)
+	}
+	return list
+}
+
+func field(path []string) string {
+	if len(path) == 0 {
+		return "parameters"
+	}
+	return fmt.Sprintf("parameter %q", strings.Join(path, "."))
+}
+
+// expectation words a violation without the offending value, which may come
+// from a Secret.
+func expectation(v *jsonschema.ValidationError) string {
+	switch k := v.ErrorKind.(type) {
+	case *kind.Required:
+		return fmt.Sprintf("must have %s", quoted(k.Missing))
+	case *kind.AdditionalProperties:
+		return fmt.Sprintf("must not have %s", quoted(k.Properties))
+	case *kind.Type:
+		return fmt.Sprintf("must be of type %s", strings.Join(k.Want, " or "))
+	case *kind.Enum:
+		return fmt.Sprintf("must be one of %v", k.Want)
+	case *kind.Pattern:
+		return fmt.Sprintf("must match the pattern %s", k.Want)
+	}
+	return fmt.Sprintf("does not keep the schema's %q", strings.Join(v.ErrorKind.KeywordPath(), "/"))
+}
+
+func quoted(names []string) string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = fmt.Sprintf("%q", n)
+	}
+	return strings.Join(out, ", ")
+}
