@@ -106,8 +106,8 @@ func (a Answer) kind(word string) Kind {
 		return KindMalformed
 	}
 	if k, ok := statusKinds[status]; ok {
-		if (k == KindGone || k == KindNotFound) && a.foreign() {
-			return KindUnavailable // a router knows no route; the broker said nothing
+		if (k == KindGone || k == KindNotFound) && (a.foreign() || a.Err != nil) {
+			return KindUnavailable // a router knows no route, or half an answer; the broker said nothing
 		}
 		if k == KindConflict && word == wordConcurrency {
 			return KindBusy
@@ -168,15 +168,15 @@ func (a Answer) transportKind() Kind {
 }
 
 // lost says that the request may have been carried out while the broker's own
-// answer to it is not known.
+// answer to it is not known. After a 4xx nothing has changed, whatever its body.
 func (a Answer) lost() bool {
 	switch s := a.StatusCode; {
+	case !a.Operation.mutates():
+		return false
 	case s == 0:
 		return a.Sent
 	case s < 300:
 		return true // Classify comes here only if a 2xx could not be used
-	case s == http.StatusUnprocessableEntity:
-		return a.Err != nil
 	case s == http.StatusBadGateway, s == http.StatusGatewayTimeout:
 		return a.foreign() || len(a.Body) == 0
 	case s >= 500:
@@ -202,10 +202,8 @@ func (a Answer) orphan(k Kind) bool {
 		return touches // P130 to P132
 	case s >= 500 && s < 600:
 		return touches // P135 to P137
-	case s == http.StatusUnprocessableEntity && a.Err != nil:
-		return false // P134, P142: whatever the word was
 	}
-	return false // P133, P134
+	return false // P133, P134, P142
 }
 
 // mutates is true for the operations that may be asynchronous.

@@ -14,7 +14,7 @@
 // Content-Type, reads no body without a bound, and puts no credential, header
 // or foreign HTML into an error.
 //
-// Numbers such as P42 and B12 in comments are those of the requirement list in
-// docs; the spec section is named where the number alone says little. Package
-// osb/broker is the other side: a kit to write brokers with.
+// Numbers such as P42 and B12 in comments count the rules of the spec for the
+// platform's side and for the broker's; the tests carry the same numbers.
+// Package osb/broker is the other side: a kit to write brokers with.
 package osb

@@ -24,6 +24,10 @@ func (e *Error) Error() string {
 func (e *Error) phrase() string {
 	if e.StatusCode != 0 && e.Kind != KindTimeout && e.Kind != KindCanceled {
 		switch e.Kind {
+		case KindUnavailable:
+			if e.Err != nil {
+				return fmt.Sprintf("broker's answer broke off after its status %d", e.StatusCode)
+			}
 		case KindMalformed:
 			return fmt.Sprintf("broker answered %d outside the specification", e.StatusCode)
 		case KindRedirect:
@@ -122,4 +126,9 @@ var hints = map[Kind]string{
 }
 
 // Hint is the next step, as a sentence for whoever Actor names.
-func (e *Error) Hint() string { return hints[e.Kind] }
+func (e *Error) Hint() string {
+	if e.Operation == OpCatalog && (e.Kind == KindRejected || e.Kind == KindConflict) {
+		return "Check the broker's URL: its catalog was refused."
+	}
+	return hints[e.Kind]
+}

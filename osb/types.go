@@ -193,12 +193,12 @@ type BindResponse struct {
 
 // BindingData is what a binding consists of (P93).
 type BindingData struct {
-	Metadata *BindingMetadata `json:"metadata,omitempty"`
-	Credentials     Credentials    `json:"credentials,omitempty"`
-	SyslogDrainURL  string         `json:"syslog_drain_url,omitempty"`
-	RouteServiceURL string         `json:"route_service_url,omitempty"`
-	VolumeMounts    []VolumeMount  `json:"volume_mounts,omitempty"`
-	Endpoints       []Endpoint     `json:"endpoints,omitempty"`
+	Metadata        *BindingMetadata `json:"metadata,omitempty"`
+	Credentials     Credentials      `json:"credentials,omitempty"`
+	SyslogDrainURL  string           `json:"syslog_drain_url,omitempty"`
+	RouteServiceURL string           `json:"route_service_url,omitempty"`
+	VolumeMounts    []VolumeMount    `json:"volume_mounts,omitempty"`
+	Endpoints       []Endpoint       `json:"endpoints,omitempty"`
 }
 
 // Credentials is the free-form object that a bind is for. Numbers are

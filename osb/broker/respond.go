@@ -1,0 +1,74 @@
+package broker
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/svc-cat/catalog/osb"
+)
+
+// errorBody is what the platform is told with an error (P11).
+type errorBody struct {
+	Error            string `json:"error,omitempty"`
+	Description      string `json:"description,omitempty"`
+	InstanceUsable   *bool  `json:"instance_usable,omitempty"`
+	UpdateRepeatable *bool  `json:"update_repeatable,omitempty"`
+}
+
+// fail writes the answer for err. The log gets the whole error, the platform its public part.
+func (s *server) fail(w http.ResponseWriter, r *http.Request, rec *record, err error) {
+	e := answerFor(err)
+	body := errorBody{Error: e.Word, Description: e.Description}
+	if rec.operation == osb.OpUpdate || rec.operation == osb.OpDeprovision { // B5
+		body.InstanceUsable, body.UpdateRepeatable = e.InstanceUsable, e.UpdateRepeatable
+	}
+	if e.Status == http.StatusUnauthorized {
+		w.Header().Set("WWW-Authenticate", `Basic realm="service broker"`)
+	}
+	rec.err = err
+	s.write(w, r, rec, reply{status: e.Status, body: body, retryAfter: e.RetryAfter})
+}
+
+// succeed writes a reply. One that cannot be encoded is the broker's bug and a 500.
+func (s *server) succeed(w http.ResponseWriter, r *http.Request, rec *record, answer reply) {
+	if answer.body != nil {
+		if _, err := json.Marshal(answer.body); err != nil {
+			s.fail(w, r, rec, errInternal.Describe("the broker's answer cannot be written as JSON"))
+			return
+		}
+	}
+	s.write(w, r, rec, answer)
+}
+
+func (s *server) write(w http.ResponseWriter, r *http.Request, rec *record, answer reply) {
+	rec.status = answer.status
+	for k, v := range answer.header {
+		w.Header()[k] = v
+	}
+	if answer.retryAfter > 0 {
+		seconds := int64((answer.retryAfter + time.Second - 1) / time.Second) // never earlier than asked
+		w.Header().Set("Retry-After", strconv.FormatInt(seconds, 10))
+	}
+	if answer.status == http.StatusNotModified {
+		w.WriteHeader(answer.status)
+		return
+	}
+	raw := []byte("{}")
+	if answer.body != nil {
+		raw, _ = json.Marshal(answer.body) // checked before, or plain strings
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Content-Length", strconv.Itoa(len(raw)))
+	w.WriteHeader(answer.status)
+	if _, err := w.Write(raw); err != nil && rec.err == nil {
+		rec.err = err // the platform has gone; it is for the log only
+	}
+}
+
+func isObject(raw []byte) bool {
+	raw = bytes.TrimSpace(raw)
+	return len(raw) > 0 && raw[0] == '{'
+}
