@@ -18,19 +18,14 @@ new=$(mktemp -d)
 trap 'rm -rf "$new"' EXIT
 "$gen" crd paths=./api/... "output:crd:artifacts:config=$new/crds"
 
-# rbac ROLE PATTERN...: the rules that the markers in the packages ask for.
-rbac() {
-  local role=$1 dir paths=()
-  shift
-  for dir in "$@"; do
-    if [[ -d $dir ]]; then paths+=("paths=./$dir/..."); fi
-  done
-  if [[ ${#paths[@]} -gt 0 ]]; then
-    "$gen" "rbac:roleName=$role" "${paths[@]}" "output:rbac:artifacts:config=$new/rbac/$role"
+# The rules that each process needs, as the markers in its package ask for. certs,
+# a part of both, has its rules in the chart: they name one Secret, and the release
+# names that.
+for room in controllers webhook; do
+  if [[ -d $room ]]; then
+    "$gen" "rbac:roleName=$room" "paths=./$room/..." "output:rbac:artifacts:config=$new/rbac/$room"
   fi
-}
-rbac controllers controllers certs
-rbac webhook webhook
+done
 
 mkdir -p "$files"
 for made in "$new"/*; do
