@@ -53,9 +53,9 @@ type Operation struct {
 	// grows with it.
 	// +optional
 	Failures int32 `json:"failures,omitempty"`
-	// UnreadAttempts counts attempts that may have reached the broker and
-	// whose answer was never read. While it is above zero a refusal of a
-	// repeat proves nothing (OSB 2.17, pitfall 18).
+	// UnreadAttempts counts attempts that may have been carried out although no
+	// answer says so: it was never read, or it was an error that leaves this
+	// open. While it is above zero a refusal of a repeat proves nothing.
 	// +optional
 	UnreadAttempts int32 `json:"unreadAttempts,omitempty"`
 	// NextAttemptTime is the earliest time of the next attempt.
@@ -79,8 +79,14 @@ type Operation struct {
 	// Message is the sentence to Reason.
 	// +optional
 	Message string `json:"message,omitempty"`
-	// Terminal says of a mitigation that the create must not be tried again
-	// until the spec changes.
+	// Mitigations counts how often something that may have been left under
+	// ExternalID was removed at the broker. A broker that refuses such an id is
+	// asked under another.
+	// +optional
+	Mitigations int32 `json:"mitigations,omitempty"`
+	// Terminal says that the create must not be tried again until what it
+	// depends on (RetryToken) changes; of a mitigation, that it was the last
+	// step of such a create.
 	// +optional
 	Terminal bool `json:"terminal,omitempty"`
 }

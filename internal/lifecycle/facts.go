@@ -1,0 +1,112 @@
+package lifecycle
+
+import (
+	"time"
+
+	"github.com/svc-cat/catalog/api/v1beta1"
+)
+
+// Kind says what a lifecycle is of.
+type Kind int
+
+// The two kinds of things at a broker.
+const (
+	Instance Kind = iota
+	Binding
+)
+
+// create and remove are the actions by which a kind comes and goes.
+func (k Kind) create() v1beta1.Action {
+	if k == Instance {
+		return v1beta1.ActionProvision
+	}
+	return v1beta1.ActionBind
+}
+
+func (k Kind) remove() v1beta1.Action {
+	if k == Instance {
+		return v1beta1.ActionDeprovision
+	}
+	return v1beta1.ActionUnbind
+}
+
+// Request is what identifies a request to a broker.
+type Request struct {
+	// ExternalID is the OSB instance_id or binding_id.
+	ExternalID string
+	// ServiceID and PlanID are OSB ids.
+	ServiceID, PlanID string
+	// Checksum of the parameters; "" for none.
+	Checksum string
+	// Generation of the spec that the request was made from.
+	Generation int64
+}
+
+// same says whether two requests ask for the same thing.
+func (r Request) same(o Request) bool {
+	return r.ServiceID == o.ServiceID && r.PlanID == o.PlanID && r.Checksum == o.Checksum
+}
+
+// Problem is why something cannot be done now.
+type Problem struct {
+	// Reason is a condition reason of package v1beta1.
+	Reason string
+	// Message is a sentence with the next step.
+	Message string
+}
+
+// Facts is all that a decision may depend on.
+type Facts struct {
+	Kind Kind
+	Now  time.Time
+	// Deleting: the object is to go.
+	Deleting bool
+	// Retain: what the broker has stays there when the object goes.
+	Retain bool
+	// Dependents are the names of bindings that still stand on an instance.
+	Dependents []string
+
+	// Exists: the broker accepted a create under ExternalID.
+	Exists bool
+	// MayExist: the broker may hold something under ExternalID that came from
+	// this object.
+	MayExist bool
+	// Ours: the id was made for this object, or this object saw its creation
+	// accepted. Only then what is there may be removed without being asked.
+	Ours bool
+	// Mitigate is the broker's switch for orphan mitigation.
+	Mitigate bool
+
+	// ExternalID is the id in force; BaseID the first one, which successors are
+	// derived from.
+	ExternalID, BaseID string
+	// Wish is what the spec asks for now; nil while that cannot be told, and
+	// then Blocked says why.
+	Wish    *Request
+	Blocked *Problem
+	// Have is what the broker last accepted, or else was last sent.
+	Have Request
+	// Op is the journal.
+	Op *v1beta1.Operation
+	// Token is a digest of what a new attempt depends on; where it differs from
+	// the journal's, waiting is over.
+	Token string
+}
+
+// Decision is what to do next.
+type Decision struct {
+	// Action to carry out; empty means none.
+	Action v1beta1.Action
+	// Request identifies what Action sends.
+	Request Request
+	// Wait is when to look again if there is no action; 0 means when something
+	// changes.
+	Wait time.Duration
+	// Done: nothing is owed to the broker; the object may go.
+	Done bool
+	// Retained: Done, and something was left at the broker as asked.
+	Retained bool
+	// Problem is what stands in the way, to be shown; nil leaves conditions
+	// as they are.
+	Problem *Problem
+}
