@@ -1,0 +1,105 @@
+package lab
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// killPatience is how long the kernel may take to end all processes of a
+// cluster.
+const killPatience = 30 * time.Second
+
+// findInit looks for the first process of the cluster with this state folder.
+//
+// It looks at what runs instead of at a file with a number in it: such a file
+// is stale after a crash and absent when its writer was killed too early, and
+// then a cluster would run that nobody can stop.
+func findInit(state string) (int, bool, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return 0, false, fmt.Errorf("list processes: %w", err)
+	}
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err == nil && isInit(pid, state) {
+			return pid, true, nil
+		}
+	}
+	return 0, false, nil
+}
+
+// isInit tells whether pid is the first process of that cluster. The number it
+// has in its own namespace must be 1: between fork and exec each of its
+// children looks just like it.
+func isInit(pid int, state string) bool {
+	dir := filepath.Join("/proc", strconv.Itoa(pid))
+	args, err := os.ReadFile(filepath.Join(dir, "cmdline"))
+	if err != nil || !bytes.Equal(args, []byte(initName+"\x00"+state+"\x00")) {
+		return false
+	}
+	status, err := os.ReadFile(filepath.Join(dir, "status"))
+	if err != nil {
+		return false
+	}
+	for line := range strings.Lines(string(status)) {
+		if numbers, ok := strings.CutPrefix(line, "NSpid:"); ok {
+			fields := strings.Fields(numbers)
+			return len(fields) > 1 && fields[len(fields)-1] == "1"
+		}
+	}
+	return false
+}
+
+// killInit ends the first process and with it, by the kernel's rule for process
+// namespaces, every process of the cluster. It returns when all are gone.
+func killInit(ctx context.Context, state string) error {
+	for {
+		pid, ok, err := findInit(state)
+		if err != nil || !ok {
+			return err
+		}
+		if err := killOne(ctx, pid, state); err != nil {
+			return fmt.Errorf("end the cluster's process %d: %w", pid, err)
+		}
+	}
+}
+
+func killOne(ctx context.Context, pid int, state string) error {
+	fd, err := unix.PidfdOpen(pid, 0)
+	if errors.Is(err, unix.ESRCH) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unix.Close(fd) }()
+	// Only now is it sure that the number will not change its owner.
+	if !isInit(pid, state) {
+		return nil
+	}
+	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, killPatience)
+	defer cancel()
+	return poll(ctx, 5*time.Millisecond, func() (bool, error) {
+		// If it is a child of this very process it stays a zombie until
+		// waited for; of any other parent this fails, which is fine.
+		_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil)
+		events := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(events, 0)
+		if errors.Is(err, unix.EINTR) {
+			return false, nil
+		}
+		return n > 0, err
+	})
+}

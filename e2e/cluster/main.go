@@ -1,0 +1,149 @@
+// Command cluster runs a real Kubernetes cluster on this machine, for the demo
+// and the end-to-end tests.
+//
+// It is a thin shell around the packages lab (the cluster) and toolbox (the
+// programs it is made of); `cluster help` lists what it can do.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/svc-cat/catalog/e2e/cluster/lab"
+	"github.com/svc-cat/catalog/e2e/cluster/toolbox"
+)
+
+const usage = `usage: cluster COMMAND [--dir DIR] [ARGUMENT...]
+
+  up                  start the cluster, or leave a healthy one as it is
+  down                remove it without a trace, but for its logs
+  status              tell how each part is; exit code 1 if one is not well
+  load IMAGE.tar...   bring images of OCI archives into it
+  exec -- CMD [ARG]   run a command in its network, with its KUBECONFIG
+  postgres up|down    start PostgreSQL beside it, or remove it with its data
+  postgres psql [ARG] run psql as its superuser
+  build               build all programs into the cache and print their folder
+  assets              build those that envtest needs and print their folder
+                      (for KUBEBUILDER_ASSETS)
+
+--dir is where kubeconfig, bin/ and logs/ are (default .cluster in the checkout).
+`
+
+func main() {
+	lab.RunIfInit()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	err := run(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "cluster:", err)
+		os.Exit(1)
+	}
+}
+
+func run(ctx context.Context, args []string) error {
+	if len(args) == 0 || args[0] == "help" || args[0] == "-h" || args[0] == "--help" {
+		fmt.Print(usage)
+		return nil
+	}
+	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
+	flags.Usage = func() { fmt.Fprint(os.Stderr, usage) }
+	dir := flags.String("dir", "", "folder of kubeconfig, bin and logs")
+	if err := flags.Parse(args[1:]); err != nil {
+		return err
+	}
+	root, err := lab.FindRoot(".")
+	if err != nil {
+		return err
+	}
+	c, err := lab.Open(lab.Options{Root: root, Dir: *dir, Log: os.Stderr})
+	if err != nil {
+		return err
+	}
+	rest := flags.Args()
+	switch args[0] {
+	case "up":
+		return c.Up(ctx)
+	case "down":
+		return c.Down(ctx)
+	case "status":
+		return status(ctx, c)
+	case "load":
+		return c.Load(ctx, rest...)
+	case "exec":
+		if len(rest) == 0 {
+			return errors.New("exec: name a command")
+		}
+		return c.Exec(rest)
+	case "postgres":
+		return postgres(ctx, c, rest)
+	case "build":
+		return build(ctx, root, toolbox.All())
+	case "assets":
+		return build(ctx, root, toolbox.Assets())
+	}
+	return fmt.Errorf("there is no command %q; try `cluster help`", args[0])
+}
+
+func build(ctx context.Context, root string, want []toolbox.Tool) error {
+	cache, err := toolbox.CacheDir()
+	if err != nil {
+		return err
+	}
+	dir, err := toolbox.Build(ctx, toolbox.Request{
+		ModuleDir: lab.ToolsModule(root), CacheDir: cache, Want: want, Log: os.Stderr,
+	})
+	if err != nil {
+		return err
+	}
+	fmt.Println(dir)
+	return nil
+}
+
+func status(ctx context.Context, c *lab.Cluster) error {
+	report, err := c.Status(ctx)
+	if err != nil {
+		return err
+	}
+	for _, p := range report.Pieces {
+		word := "healthy"
+		if !p.Healthy {
+			word = "NOT healthy: " + p.Detail
+		}
+		fmt.Printf("%-24s first after %5s, %d restarts, %s\n",
+			p.Name, p.HealthyAfter.Round(100*time.Millisecond), p.Restarts, word)
+	}
+	fmt.Printf("API server on https://127.0.0.1:%d, kubeconfig %s, logs in %s\n", report.APIPort, c.Kubeconfig(), c.Logs())
+	if !report.Healthy() {
+		return errors.New("the cluster is not healthy; `make cluster-up` repairs or replaces it")
+	}
+	return nil
+}
+
+func postgres(ctx context.Context, c *lab.Cluster, args []string) error {
+	if len(args) == 0 {
+		return errors.New("postgres: say up, down or psql")
+	}
+	switch args[0] {
+	case "up":
+		_, err := c.PostgresUp(ctx)
+		return err
+	case "down":
+		return c.PostgresDown(ctx)
+	case "psql":
+		facts, err := c.PostgresUp(ctx)
+		if err != nil {
+			return err
+		}
+		if err := os.Setenv("PGPASSWORD", facts.Password); err != nil {
+			return err
+		}
+		return c.Exec(append([]string{"psql", "-h", facts.Host, "-U", facts.Username, "-d", facts.Database}, args[1:]...))
+	}
+	return fmt.Errorf("postgres: there is no %q; say up, down or psql", args[0])
+}
