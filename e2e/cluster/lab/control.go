@@ -22,6 +22,9 @@ type Report struct {
 	Pieces []PieceReport `json:"pieces"`
 }
 
+// stopPatience is how long a piece told to stop may take.
+const stopPatience = 10 * time.Second
+
 // PieceReport is the state of one process.
 type PieceReport struct {
 	Name string `json:"name"`
@@ -81,6 +84,10 @@ func controlHandler(s supervising) http.Handler {
 	return mux
 }
 
+// controlTimeout bounds a call of the first process, which may be stopped. The
+// longest thing it does is to wait for a piece to end.
+const controlTimeout = stopPatience + 5*time.Second
+
 // control calls the first process. A Unix socket is a file, so it is reached
 // from outside the network namespace.
 func (c *Cluster) control(ctx context.Context, method, path string, in, out any) error {
@@ -92,7 +99,7 @@ func (c *Cluster) control(ctx context.Context, method, path string, in, out any)
 	if err != nil {
 		return fmt.Errorf("ask the cluster: %w", err)
 	}
-	client := http.Client{Transport: &http.Transport{
+	client := http.Client{Timeout: controlTimeout, Transport: &http.Transport{
 		DisableKeepAlives: true,
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, "unix", c.layout.control())

@@ -49,6 +49,8 @@ func initMain(state string, logger *log.Logger) error {
 	for _, fd := range []int{apiListenerFD, postgresListenerFD} {
 		syscall.CloseOnExec(fd)
 	}
+	// Shown by ps and top, which would say "exe" else.
+	_ = os.WriteFile("/proc/self/comm", []byte("svc-cat-init"), 0)
 	text, err := os.ReadFile(filepath.Join(state, "plan.json"))
 	if err != nil {
 		return fmt.Errorf("read the plan: %w", err)

@@ -32,7 +32,7 @@ func (c *Cluster) Load(ctx context.Context, archives ...string) error {
 	if _, ok, err := findInit(c.layout.state); err != nil || !ok {
 		return fmt.Errorf("load images: %w", errOr(err, ErrNotRunning))
 	}
-	host, err := c.prepareHost(ctx)
+	host, err := c.prepareRuntime(ctx)
 	if err != nil {
 		return err
 	}

@@ -89,12 +89,9 @@ func killOne(ctx context.Context, pid int, state string) error {
 	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {
 		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, killPatience)
+	waitCtx, cancel := context.WithTimeout(ctx, killPatience)
 	defer cancel()
-	return poll(ctx, 5*time.Millisecond, func() (bool, error) {
-		// If it is a child of this very process it stays a zombie until
-		// waited for; of any other parent this fails, which is fine.
-		_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil)
+	err = poll(waitCtx, 5*time.Millisecond, func() (bool, error) {
 		events := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 		n, err := unix.Poll(events, 0)
 		if errors.Is(err, unix.EINTR) {
@@ -102,4 +99,26 @@ func killOne(ctx context.Context, pid int, state string) error {
 		}
 		return n > 0, err
 	})
+	if err != nil {
+		return err
+	}
+	return awaitReaped(ctx, fd, pid)
+}
+
+// awaitReaped waits until the ended process is not even a zombie any more. It
+// is its parent who must see to that: this process, if it made the cluster,
+// else the machine's first one, which may take a second or never do it. A
+// zombie is no trace worth failing for.
+func awaitReaped(ctx context.Context, fd, pid int) error {
+	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	defer cancel()
+	err := poll(ctx, 10*time.Millisecond, func() (bool, error) {
+		// Fails unless it is a child of ours.
+		_, _ = unix.Wait4(pid, nil, unix.WNOHANG, nil)
+		return errors.Is(unix.PidfdSendSignal(fd, 0, nil, 0), unix.ESRCH), nil
+	})
+	if errors.Is(err, context.DeadlineExceeded) {
+		return nil
+	}
+	return err
 }

@@ -23,8 +23,6 @@ const (
 	startAttempts = 3
 	// longestBackoff bounds the pause before a piece that ended runs again.
 	longestBackoff = 5 * time.Second
-	// stopPatience is how long a piece told to stop may take.
-	stopPatience = 10 * time.Second
 )
 
 // supervisor runs pieces and, being the first process of its process

@@ -57,7 +57,11 @@ func (c *Cluster) Up(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if c.reusable(ctx, p.Key) {
+	reusable, err := c.reusable(ctx, p.Key)
+	if err != nil {
+		return err
+	}
+	if reusable {
 		c.say(start, "the cluster of %s runs and is healthy", c.layout.out)
 		return c.finish(ctx, host)
 	}
@@ -76,28 +80,41 @@ func (c *Cluster) Up(ctx context.Context) error {
 	return nil
 }
 
-// prepareHost brings the programs here: built ones and Debian's.
+// prepareHost brings all programs here: Debian's and those we build.
 func (c *Cluster) prepareHost(ctx context.Context) (hostFacts, error) {
-	cache := c.CacheDir
-	if cache == "" {
-		dir, err := toolbox.CacheDir()
-		if err != nil {
-			return hostFacts{}, err
-		}
-		cache = dir
+	host, err := c.prepareRuntime(ctx)
+	if err != nil {
+		return hostFacts{}, err
 	}
-	host, err := ensureDebian(ctx, cache, c.Log)
+	cache, err := c.cacheDir()
 	if err != nil {
 		return hostFacts{}, err
 	}
 	host.Tools, err = toolbox.Build(ctx, toolbox.Request{
 		ModuleDir: ToolsModule(c.Root), CacheDir: cache, Want: toolbox.All(), Log: c.Log,
 	})
+	return host, err
+}
+
+// prepareRuntime brings Debian's programs here.
+func (c *Cluster) prepareRuntime(ctx context.Context) (hostFacts, error) {
+	cache, err := c.cacheDir()
+	if err != nil {
+		return hostFacts{}, err
+	}
+	host, err := ensureDebian(ctx, cache, c.Log)
 	if err != nil {
 		return hostFacts{}, err
 	}
 	host.Snapshotter, err = snapshotter()
 	return host, err
+}
+
+func (c *Cluster) cacheDir() (string, error) {
+	if c.CacheDir != "" {
+		return c.CacheDir, nil
+	}
+	return toolbox.CacheDir()
 }
 
 // snapshotter avoids overlayfs on overlayfs, which the kernel refuses: the
@@ -125,27 +142,28 @@ func (c *Cluster) lock(ctx context.Context) (*filelock.Lock, error) {
 
 // reusable tells whether the cluster that this program would make is there and
 // whole. What it finds wanting it says, because a cluster is lost by it.
-func (c *Cluster) reusable(ctx context.Context, key string) bool {
-	_, ok, err := findInit(c.layout.state)
-	if err != nil || !ok {
-		return false
-	}
-	var report Report
-	err = c.control(ctx, "GET", "/status", nil, &report)
-	if err == nil && report.Key != key {
-		fmt.Fprintln(c.Log, "cluster: the running cluster was made by other code or other programs; starting over")
-		return false
+func (c *Cluster) reusable(ctx context.Context, key string) (bool, error) {
+	if _, ok, err := findInit(c.layout.state); err != nil || !ok {
+		return false, err
 	}
 	begin := time.Now()
-	if err == nil {
-		err = c.waitHealthy(ctx, reusePatience, func(string) {})
+	var report Report
+	err := c.control(ctx, "GET", "/status", nil, &report)
+	if err == nil && report.Key != key {
+		fmt.Fprintln(c.Log, "cluster: the running cluster was made by other code or other programs; starting over")
+		return false, nil
+	}
+	// It may be in the middle of its start, when the Up that made it was killed.
+	err = c.waitHealthy(ctx, reusePatience, func(string) {})
+	if ctx.Err() != nil {
+		return false, fmt.Errorf("look at the running cluster: %w", ctx.Err())
 	}
 	if err != nil {
-		fmt.Fprintf(c.Log, "cluster: a cluster of an earlier run is not healthy after %s (%v); starting over\n",
+		fmt.Fprintf(c.Log, "cluster: a cluster of an earlier run is not healthy after %s; starting over\n%v\n",
 			time.Since(begin).Round(time.Second), err)
-		return false
+		return false, nil
 	}
-	return true
+	return true, nil
 }
 
 // start makes a new cluster from nothing and waits until it is healthy.
@@ -192,7 +210,10 @@ func (c *Cluster) prepareState(files map[string][]byte) error {
 	if err := os.Remove(c.AuditLog()); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return fmt.Errorf("remove the old audit log: %w", err)
 	}
-	for _, dir := range []string{stateRoot, l.state, c.Logs(), l.in("volume-plugins")} {
+	if err := os.MkdirAll(c.Logs(), 0o755); err != nil {
+		return fmt.Errorf("make the log folder: %w", err)
+	}
+	for _, dir := range []string{l.state, l.in("volume-plugins")} {
 		// Passable but not listable: PostgreSQL's user must get through.
 		if err := os.MkdirAll(dir, 0o711); err != nil {
 			return fmt.Errorf("make folder: %w", err)
@@ -298,6 +319,9 @@ func (c *Cluster) tail(piece string) error {
 // finish writes what users touch. It is done at every Up, so that a folder that
 // was cleaned by hand is whole again.
 func (c *Cluster) finish(ctx context.Context, host hostFacts) error {
+	if err := os.MkdirAll(c.Logs(), 0o755); err != nil {
+		return fmt.Errorf("make the log folder: %w", err)
+	}
 	var report Report
 	if err := c.control(ctx, "GET", "/status", nil, &report); err != nil {
 		return err
@@ -326,46 +350,6 @@ func link(target, path string) error {
 	}
 	if err := os.Rename(temp, path); err != nil {
 		return fmt.Errorf("link: %w", err)
-	}
-	return nil
-}
-
-// Down removes the cluster: processes, cgroups, state, kubeconfig and links.
-// The logs and the audit log stay. When nothing runs it removes what is there.
-func (c *Cluster) Down(ctx context.Context) error {
-	if err := checkHost(); err != nil {
-		return err
-	}
-	start := time.Now()
-	lock, err := c.lock(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = lock.Release() }()
-	if err := c.clean(ctx); err != nil {
-		return err
-	}
-	if err := lock.Remove(); err != nil {
-		return fmt.Errorf("remove the lock: %w", err)
-	}
-	// Fails while another cluster is there, as it should.
-	_ = os.Remove(stateRoot)
-	c.say(start, "removed; the logs stay in %s", c.Logs())
-	return nil
-}
-
-// clean removes every trace of a run but the logs, whatever state it is in.
-func (c *Cluster) clean(ctx context.Context) error {
-	if err := killInit(ctx, c.layout.state); err != nil {
-		return err
-	}
-	if err := removeCgroup(ctx, c.layout.cgroup()); err != nil {
-		return err
-	}
-	for _, path := range []string{c.layout.state, c.Kubeconfig(), c.Bin(""), c.postgresEnv(), c.postgresHostURI()} {
-		if err := os.RemoveAll(path); err != nil {
-			return fmt.Errorf("remove the run state: %w", err)
-		}
 	}
 	return nil
 }

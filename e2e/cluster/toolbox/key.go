@@ -49,16 +49,15 @@ func All() []Tool {
 
 // buildFlags are the arguments of every `go build`.
 func buildFlags() []string {
-	const version = "k8s.io/component-base/version."
+	ldflags := "-ldflags=-s -w"
 	parts := strings.SplitN(kubernetesVersion, ".", 3)
-	return []string{
-		"-trimpath",
-		"-buildvcs=false",
-		"-ldflags=-s -w" +
-			" -X " + version + "gitVersion=v" + kubernetesVersion +
-			" -X " + version + "gitMajor=" + parts[0] +
-			" -X " + version + "gitMinor=" + parts[1],
+	// The first is what they report, the second what they call themselves
+	// when they ask others, as the audit log shows.
+	for _, pkg := range []string{"k8s.io/component-base/version", "k8s.io/client-go/pkg/version"} {
+		ldflags += fmt.Sprintf(" -X %[1]s.gitVersion=v%[2]s -X %[1]s.gitMajor=%[3]s -X %[1]s.gitMinor=%[4]s",
+			pkg, kubernetesVersion, parts[0], parts[1])
 	}
+	return []string{"-trimpath", "-buildvcs=false", ldflags}
 }
 
 // CacheDir is where everything built or unpacked for the cluster is kept:
