@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"crypto/x509"
 	"encoding/json"
+	"errors"
 	"io"
 	"os"
 	"os/exec"
@@ -48,7 +49,7 @@ func readArchive(t *testing.T, path string) map[string][]byte {
 	files := map[string][]byte{}
 	for r := tar.NewReader(file); ; {
 		header, err := r.Next()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return files
 		}
 		require.NoError(t, err)
@@ -111,7 +112,7 @@ func TestTheSameSourceInAnotherFolderGivesTheSameBytes(t *testing.T) {
 	require.NoError(t, err)
 	second, err := os.ReadFile(paths[1])
 	require.NoError(t, err)
-	assert.True(t, string(first) == string(second), "archives differ")
+	assert.True(t, bytes.Equal(first, second), "archives differ")
 }
 
 func TestAnArchiveIsWrittenOnlyWhenItWouldDiffer(t *testing.T) {
@@ -171,6 +172,5 @@ func TestTheRootCertificatesAreUsable(t *testing.T) {
 
 	require.True(t, pool.AppendCertsFromPEM(certificates()))
 
-	assert.Equal(t, certificates(), certificates(), "the order is fixed")
 	assert.Greater(t, len(pool.Subjects()), 100) //nolint:staticcheck // deprecated for the system pool, which this is not
 }

@@ -30,7 +30,7 @@ func run(args []string) error {
 	arch := flags.String("arch", runtime.GOARCH, "architecture the binaries were built for")
 	_ = flags.Parse(args) // ExitOnError
 	if *version == "" || flags.NArg() == 0 {
-		return errors.New("usage: image -version V [-out DIR] NAME=BINARY=TITLE...")
+		return errors.New("-version and at least one NAME=BINARY=TITLE are needed")
 	}
 	if err := os.MkdirAll(*out, 0o755); err != nil {
 		return err
