@@ -98,7 +98,7 @@ func (a Answer) kind(word string) Kind {
 		// A broken-off 422 may have been a ConcurrencyError; nothing can be
 		// concluded from it. Other error statuses speak for themselves.
 		return a.transportKind()
-	case status >= 300 && status < 400:
+	case status >= 300 && status < 400 && status != http.StatusNotModified:
 		return KindRedirect
 	case status >= 500 && status < 600:
 		return KindUnavailable

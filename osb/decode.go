@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -47,10 +48,22 @@ func jsonError(err error) error {
 	switch {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("body is malformed JSON near byte %d", syntax.Offset)
+	case errors.As(err, &typed) && typed.Field == "":
+		return errors.New("it is not a JSON object")
 	case errors.As(err, &typed):
-		return fmt.Errorf("field %q has the wrong type", typed.Field)
+		return fmt.Errorf("field %q has the wrong type", fieldPath(typed.Field))
 	}
 	return err // our own unmarshalers, which quote nothing either
+}
+
+// fieldPath drops the names of embedded Go structs, which encoding/json puts
+// before the JSON names; the API's own names are all lower case.
+func fieldPath(path string) string {
+	parts := strings.Split(path, ".")
+	for len(parts) > 1 && parts[0] != "" && unicode.IsUpper(rune(parts[0][0])) {
+		parts = parts[1:]
+	}
+	return strings.Join(parts, ".")
 }
 
 func trimBOM(b []byte) []byte { return bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")) }

@@ -1,0 +1,519 @@
+package osb_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/svc-cat/catalog/osb"
+)
+
+// seen is one request as it came over the wire.
+type seen struct {
+	method, uri, body string
+	header            http.Header
+}
+
+// fakeBroker answers each request with the same status and body and keeps what it saw.
+type fakeBroker struct {
+	*httptest.Server
+	arrived chan struct{} // closed when the first request is there
+	mu      sync.Mutex
+	seen    []seen
+}
+
+func (f *fakeBroker) last(t *testing.T) seen {
+	t.Helper()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	require.NotEmpty(t, f.seen)
+	return f.seen[len(f.seen)-1]
+}
+
+func answering(t *testing.T, status int, body string) *fakeBroker {
+	t.Helper()
+	return serving(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		_, _ = io.WriteString(w, body)
+	})
+}
+
+func serving(t *testing.T, h http.HandlerFunc) *fakeBroker {
+	t.Helper()
+	f := &fakeBroker{arrived: make(chan struct{})}
+	f.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		f.mu.Lock()
+		f.seen = append(f.seen, seen{r.Method, r.RequestURI, string(body), r.Header.Clone()})
+		if len(f.seen) == 1 {
+			close(f.arrived)
+		}
+		f.mu.Unlock()
+		h(w, r)
+	}))
+	t.Cleanup(f.Close)
+	return f
+}
+
+func newClient(t *testing.T, url string, change ...func(*osb.Config)) *osb.Client {
+	t.Helper()
+	cfg := osb.Config{URL: url}
+	for _, f := range change {
+		f(&cfg)
+	}
+	c, err := osb.NewClient(cfg)
+	require.NoError(t, err)
+	t.Cleanup(c.Close)
+	return c
+}
+
+func provisionRequest() *osb.ProvisionRequest {
+	return &osb.ProvisionRequest{InstanceID: "i-1", ServiceID: "s-1", PlanID: "p-1", OrganizationGUID: "o-1", SpaceGUID: "sp-1"}
+}
+
+func bindRequest() *osb.BindRequest {
+	return &osb.BindRequest{InstanceID: "i-1", BindingID: "b-1", ServiceID: "s-1", PlanID: "p-1"}
+}
+
+func TestRequestsOnTheWire(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		call   func(context.Context, *osb.Client) error
+		method string
+		uri    string
+		body   string
+	}{
+		"catalog": {func(ctx context.Context, c *osb.Client) error {
+			_, err := c.GetCatalog(ctx, &osb.CatalogRequest{})
+			return err
+		}, "GET", "/base/v2/catalog", ""},
+		"provision": {func(ctx context.Context, c *osb.Client) error {
+			r := provisionRequest()
+			r.AcceptsIncomplete = true
+			r.Parameters, r.Context = osb.RawJSON(`{"n":12345678901234567890}`), osb.RawJSON(`{"platform":"kubernetes"}`)
+			r.MaintenanceInfo = &osb.MaintenanceInfo{Version: "2.1.1+abc"}
+			_, err := c.Provision(ctx, r)
+			return err
+		}, "PUT", "/base/v2/service_instances/i-1?accepts_incomplete=true",
+			`{"service_id":"s-1","plan_id":"p-1","organization_guid":"o-1","space_guid":"sp-1","context":{"platform":"kubernetes"},` +
+				`"parameters":{"n":12345678901234567890},"maintenance_info":{"version":"2.1.1+abc"}}`},
+		"provision without options leaves them out": {func(ctx context.Context, c *osb.Client) error {
+			_, err := c.Provision(ctx, provisionRequest())
+			return err
+		}, "PUT", "/base/v2/service_instances/i-1",
+			`{"service_id":"s-1","plan_id":"p-1","organization_guid":"o-1","space_guid":"sp-1"}`},
+		"get instance": {func(ctx context.Context, c *osb.Client) error {
+			_, err := c.GetInstance(ctx, &osb.GetInstanceRequest{InstanceID: "i-1", ServiceID: "s-1"})
+			return err
+		}, "GET", "/base/v2/service_instances/i-1?service_id=s-1", ""},
+		"update with empty parameters differs from none (P81)": {func(ctx context.Context, c *osb.Client) error {
+			_, err := c.Update(ctx, &osb.UpdateRequest{InstanceID: "i-1", ServiceID: "s-1", Parameters: osb.RawJSON(`{}`),
+				PreviousValues: &osb.PreviousValues{PlanID: "p-0"}})
+			return err
+		}, "PATCH", "/base/v2/service_instances/i-1", `{"service_id":"s-1","parameters":{},"previous_values":{"plan_id":"p-0"}}`},
+		"deprovision": {func(ctx context.Context, c *osb.Client) error {
+			_, err := c.Deprovision(ctx, &osb.DeprovisionRequest{InstanceID: "i-1", ServiceID: "s-1", PlanID: "p-1", AcceptsIncomplete: true})
+			return err
+		}, "DELETE", "/base/v2/service_instances/i-1?service_id=s-1&plan_id=p-1&accepts_incomplete=true", ""},
+		"bind": {func(ctx context.Context, c *osb.Client) error {
+			r := bindRequest()
+			r.AppGUID, r.BindResource = "ns", &osb.BindResource{AppGUID: "ns"}
+			_, err := c.Bind(ctx, r)
+			return err
+		}, "PUT", "/base/v2/service_instances/i-1/service_bindings/b-1",
+			`{"service_id":"s-1","plan_id":"p-1","app_guid":"ns","bind_resource":{"app_guid":"ns"}}`},
+		"rotate names the predecessor alone (P99)": {func(ctx context.Context, c *osb.Client) error {
+			_, err := c.Bind(ctx, &osb.BindRequest{InstanceID: "i-1", BindingID: "b-2", PredecessorBindingID: "b-1"})
+			return err
+		}, "PUT", "/base/v2/service_instances/i-1/service_bindings/b-2", `{"predecessor_binding_id":"b-1"}`},
+		"get binding": {func(ctx context.Context, c *osb.Client) error {
+			_, err := c.GetBinding(ctx, &osb.GetBindingRequest{InstanceID: "i-1", BindingID: "b-1"})
+			return err
+		}, "GET", "/base/v2/service_instances/i-1/service_bindings/b-1", ""},
+		"unbind": {func(ctx context.Context, c *osb.Client) error {
+			_, err := c.Unbind(ctx, &osb.UnbindRequest{InstanceID: "i-1", BindingID: "b-1", ServiceID: "s-1", PlanID: "p-1"})
+			return err
+		}, "DELETE", "/base/v2/service_instances/i-1/service_bindings/b-1?service_id=s-1&plan_id=p-1", ""},
+		"ids are encoded once in path and query (P9)": {func(ctx context.Context, c *osb.Client) error {
+			_, err := c.Unbind(ctx, &osb.UnbindRequest{InstanceID: "a/b c%2F", BindingID: "ü?#", ServiceID: "s&=+ 1", PlanID: "p/1"})
+			return err
+		}, "DELETE", "/base/v2/service_instances/a%2Fb%20c%252F/service_bindings/%C3%BC%3F%23?service_id=s%26%3D%2B%201&plan_id=p%2F1", ""},
+		"the operation of a poll is opaque (P42)": {func(ctx context.Context, c *osb.Client) error {
+			_, err := c.LastOperation(ctx, &osb.LastOperationRequest{InstanceID: "i-1", BindingID: "b-1", ServiceID: "s", PlanID: "p", Operation: `{"a":"b+c/d="}`})
+			return err
+		}, "GET", "/base/v2/service_instances/i-1/service_bindings/b-1/last_operation?service_id=s&plan_id=p&operation=%7B%22a%22%3A%22b%2Bc%2Fd%3D%22%7D", ""},
+		"an empty operation is not sent (P42)": {func(ctx context.Context, c *osb.Client) error {
+			_, err := c.LastOperation(ctx, &osb.LastOperationRequest{InstanceID: "i-1", ServiceID: "s", PlanID: "p"})
+			return err
+		}, "GET", "/base/v2/service_instances/i-1/last_operation?service_id=s&plan_id=p", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := answering(t, 200, `{"services":[],"state":"succeeded"}`)
+			c := newClient(t, f.URL+"/base//")
+			require.NoError(t, tc.call(t.Context(), c))
+			got := f.last(t)
+			assert.Equal(t, tc.method, got.method)
+			assert.Equal(t, tc.uri, got.uri)
+			assert.Equal(t, tc.body, got.body)
+			assert.Equal(t, "2.17", got.header.Get("X-Broker-API-Version"))
+			assert.NotEmpty(t, got.header.Get("X-Broker-API-Request-Identity"))
+			if tc.body != "" {
+				assert.Equal(t, "application/json", got.header.Get("Content-Type"))
+			}
+			assert.Empty(t, got.header.Get("Authorization"))
+			assert.Empty(t, got.header.Get("X-Broker-API-Originating-Identity"))
+		})
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	t.Parallel()
+	identity := &osb.Identity{Username: "jane", UID: "u-1"}
+	ask := func(t *testing.T, id *osb.Identity, change func(*osb.Config)) http.Header {
+		t.Helper()
+		f := answering(t, 200, `{"services":[]}`)
+		_, err := newClient(t, f.URL, change).GetCatalog(t.Context(), &osb.CatalogRequest{Identity: id})
+		require.NoError(t, err)
+		return f.last(t).header
+	}
+	t.Run("basic authentication (P2)", func(t *testing.T) {
+		t.Parallel()
+		h := ask(t, nil, func(c *osb.Config) { c.Auth = osb.BasicAuth("user", "pässword:x") })
+		r := &http.Request{Header: h}
+		user, password, ok := r.BasicAuth()
+		assert.True(t, ok)
+		assert.Equal(t, [2]string{"user", "pässword:x"}, [2]string{user, password})
+	})
+	t.Run("a bearer token loses the newline of its file", func(t *testing.T) {
+		t.Parallel()
+		h := ask(t, nil, func(c *osb.Config) { c.Auth = osb.BearerAuth("token-1\n") })
+		assert.Equal(t, "Bearer token-1", h.Get("Authorization"))
+	})
+	t.Run("version, agent and request identity can be chosen", func(t *testing.T) {
+		t.Parallel()
+		h := ask(t, nil, func(c *osb.Config) {
+			c.APIVersion, c.UserAgent, c.NewRequestID = "2.13", "me/1", func() string { return "r-1" }
+		})
+		assert.Equal(t, "2.13", h.Get("X-Broker-API-Version"))
+		assert.Equal(t, "me/1", h.Get("User-Agent"))
+		assert.Equal(t, "r-1", h.Get("X-Broker-API-Request-Identity"))
+	})
+	t.Run("identity has all four keys (P6)", func(t *testing.T) {
+		t.Parallel()
+		platform, raw := splitIdentity(t, ask(t, identity, func(*osb.Config) {}))
+		assert.Equal(t, "kubernetes", platform)
+		assert.JSONEq(t, `{"username":"jane","uid":"u-1","groups":[],"extra":{}}`, raw)
+	})
+	t.Run("identity can be switched off", func(t *testing.T) {
+		t.Parallel()
+		h := ask(t, identity, func(c *osb.Config) { c.OmitIdentity = true })
+		assert.NotContains(t, h, "X-Broker-Api-Originating-Identity")
+	})
+	t.Run("a large identity drops extra, then groups, never the name", func(t *testing.T) {
+		t.Parallel()
+		big := &osb.Identity{Username: "jane", UID: "u-1", Groups: []string{"g"}, Extra: map[string][]string{"k": {strings.Repeat("x", 9000)}}}
+		_, raw := splitIdentity(t, ask(t, big, func(*osb.Config) {}))
+		assert.JSONEq(t, `{"username":"jane","uid":"u-1","groups":["g"],"extra":{}}`, raw)
+		big.Groups = []string{strings.Repeat("g", 9000)}
+		_, raw = splitIdentity(t, ask(t, big, func(*osb.Config) {}))
+		assert.JSONEq(t, `{"username":"jane","uid":"u-1","groups":[],"extra":{}}`, raw)
+		assert.Len(t, big.Extra, 1, "the caller's value is not touched")
+	})
+}
+
+func splitIdentity(t *testing.T, h http.Header) (platform, value string) {
+	t.Helper()
+	platform, encoded, ok := strings.Cut(h.Get("X-Broker-API-Originating-Identity"), " ")
+	require.True(t, ok)
+	raw, err := base64.StdEncoding.DecodeString(encoded)
+	require.NoError(t, err)
+	return platform, string(raw)
+}
+
+func TestAnswers(t *testing.T) {
+	t.Parallel()
+	t.Run("provision 201 is new and 200 existed", func(t *testing.T) {
+		t.Parallel()
+		got, err := newClient(t, answering(t, 201, `{"dashboard_url":"https://d","metadata":{"labels":{"a":"b"}},"x":1}`).URL).Provision(t.Context(), provisionRequest())
+		require.NoError(t, err)
+		url := "https://d"
+		assert.Equal(t, &osb.ProvisionResponse{DashboardURL: &url, Metadata: &osb.InstanceMetadata{Labels: map[string]string{"a": "b"}}}, got)
+		got, err = newClient(t, answering(t, 200, `{}`).URL).Provision(t.Context(), provisionRequest())
+		require.NoError(t, err)
+		assert.Equal(t, &osb.ProvisionResponse{Existed: true}, got)
+	})
+	t.Run("202 is asynchronous, with operation and dashboard (P41, P64)", func(t *testing.T) {
+		t.Parallel()
+		got, err := newClient(t, answering(t, 202, `{"operation":"op/1","dashboard_url":null}`).URL).Provision(t.Context(), provisionRequest())
+		require.NoError(t, err)
+		assert.Equal(t, &osb.ProvisionResponse{Async: true, Operation: "op/1"}, got)
+	})
+	t.Run("null is absent everywhere", func(t *testing.T) {
+		t.Parallel()
+		got, err := newClient(t, answering(t, 201, `{"credentials":null,"metadata":null,"volume_mounts":null,"operation":null,"endpoints":null}`).URL).Bind(t.Context(), bindRequest())
+		require.NoError(t, err)
+		assert.Equal(t, &osb.BindResponse{}, got)
+		instance, err := newClient(t, answering(t, 200, `{"parameters":null,"maintenance_info":null}`).URL).GetInstance(t.Context(), &osb.GetInstanceRequest{InstanceID: "i"})
+		require.NoError(t, err)
+		assert.Equal(t, &osb.GetInstanceResponse{}, instance)
+		_, err = newClient(t, answering(t, 200, ` null `).URL).Unbind(t.Context(), &osb.UnbindRequest{InstanceID: "i", BindingID: "b", ServiceID: "s", PlanID: "p"})
+		require.NoError(t, err)
+	})
+	t.Run("a binding comes whole and to the last digit (P93 to P96)", func(t *testing.T) {
+		t.Parallel()
+		got, err := newClient(t, answering(t, 201, `{"metadata":{"expires_at":"2030-01-02T03:04:05.5Z","renew_before":"2030-01-01T05:04:05+02:00"},
+			"credentials":{"port":5432,"big":12345678901234567890.10,"nested":{"n":1e400,"s":"<&>"},"list":[1,null,true]},
+			"endpoints":[{"host":"h","ports":["443","9000-9010"],"protocol":"udp"}],
+			"volume_mounts":[{"driver":"nfs","container_dir":"/data","mode":"rw","device_type":"shared","device":{"volume_id":"v","mount_config":{"k":1}}}]}`).URL).Bind(t.Context(), bindRequest())
+		require.NoError(t, err)
+		expires, renew := time.Date(2030, 1, 2, 3, 4, 5, 5e8, time.UTC), time.Date(2030, 1, 1, 3, 4, 5, 0, time.UTC)
+		assert.Equal(t, &osb.BindResponse{BindingData: osb.BindingData{
+			Metadata: &osb.BindingMetadata{ExpiresAt: &expires, RenewBefore: &renew},
+			Credentials: osb.Credentials{"port": json.Number("5432"), "big": json.Number("12345678901234567890.10"),
+				"nested": map[string]any{"n": json.Number("1e400"), "s": "<&>"}, "list": []any{json.Number("1"), nil, true}},
+			Endpoints:    []osb.Endpoint{{Host: "h", Ports: []string{"443", "9000-9010"}, Protocol: "udp"}},
+			VolumeMounts: []osb.VolumeMount{{Driver: "nfs", ContainerDir: "/data", Mode: "rw", DeviceType: "shared", Device: osb.SharedDevice{VolumeID: "v", MountConfig: osb.RawJSON(`{"k":1}`)}}},
+		}}, got)
+	})
+	t.Run("a delete of what is gone succeeds (P102)", func(t *testing.T) {
+		t.Parallel()
+		c := newClient(t, answering(t, 410, `{}`).URL)
+		got, err := c.Deprovision(t.Context(), &osb.DeprovisionRequest{InstanceID: "i", ServiceID: "s", PlanID: "p"})
+		require.NoError(t, err)
+		assert.Equal(t, &osb.DeprovisionResponse{Gone: true}, got)
+		unbound, err := c.Unbind(t.Context(), &osb.UnbindRequest{InstanceID: "i", BindingID: "b", ServiceID: "s", PlanID: "p"})
+		require.NoError(t, err)
+		assert.Equal(t, &osb.UnbindResponse{Gone: true}, unbound)
+		polled, err := c.LastOperation(t.Context(), &osb.LastOperationRequest{Polled: osb.OpUnbind, InstanceID: "i", BindingID: "b"})
+		require.NoError(t, err)
+		assert.Equal(t, &osb.LastOperationResponse{State: osb.StateSucceeded, Gone: true}, polled)
+		_, err = c.LastOperation(t.Context(), &osb.LastOperationRequest{Polled: osb.OpProvision, InstanceID: "i"})
+		assert.True(t, osb.IsKind(err, osb.KindGone), "%v", err)
+	})
+	t.Run("a poll tells state and when to come back (P44, P47)", func(t *testing.T) {
+		t.Parallel()
+		f := serving(t, func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Retry-After", "7")
+			_, _ = io.WriteString(w, `{"state":"in progress","description":"half\nway"}`)
+		})
+		got, err := newClient(t, f.URL).LastOperation(t.Context(), &osb.LastOperationRequest{InstanceID: "i"})
+		require.NoError(t, err)
+		assert.Equal(t, &osb.LastOperationResponse{State: osb.StateInProgress, Description: "half way", RetryAfter: 7 * time.Second}, got)
+	})
+	t.Run("an unknown state is no answer (P46)", func(t *testing.T) {
+		t.Parallel()
+		for _, body := range []string{`{}`, `{"state":"in_progress"}`, `{"state":""}`, `null`} {
+			_, err := newClient(t, answering(t, 200, body).URL).LastOperation(t.Context(), &osb.LastOperationRequest{InstanceID: "i"})
+			assert.True(t, osb.IsKind(err, osb.KindMalformed), "%s: %v", body, err)
+		}
+	})
+}
+
+func TestMalformedAnswers(t *testing.T) {
+	t.Parallel()
+	for name, body := range map[string]string{
+		"empty":                 "",
+		"white space":           " \n ",
+		"truncated":             `{"credentials":{"password":"hunter2-secret`,
+		"trailing garbage":      `{"credentials":{"password":"hunter2-secret"}} <br>`,
+		"two objects":           `{} {}`,
+		"a list":                `[{"credentials":{}}]`,
+		"a string":              `"ok"`,
+		"HTML":                  html,
+		"wrong type":            `{"credentials":"hunter2-secret"}`,
+		"wrong type inside":     `{"endpoints":[{"ports":[443]}]}`,
+		"no UTF-8":              "{\"credentials\":{\"password\":\"hunter2-secret\xff\"}}",
+		"a date that is no one": `{"metadata":{"expires_at":"hunter2-secret"}}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			for status, orphan := range map[int]bool{200: false, 201: true, 202: true} {
+				_, err := newClient(t, answering(t, status, body).URL).Bind(t.Context(), bindRequest())
+				e := osb.AsError(err)
+				require.NotNil(t, e, "%d: %v", status, err)
+				assert.Equal(t, osb.KindMalformed, e.Kind)
+				assert.Equal(t, orphan, e.OrphanMitigation, "status %d", status)
+				assert.NotContains(t, e.Error(), "hunter2-secret")
+				assert.NotContains(t, e.Error(), "secret-in-html")
+			}
+		})
+	}
+}
+
+func TestBoundedBodies(t *testing.T) {
+	t.Parallel()
+	small := func(c *osb.Config) { c.MaxBodyBytes, c.MaxCatalogBytes = 1000, 3000 }
+	huge := func(n int) string { return `{"services":[],"pad":"` + strings.Repeat("x", n) + `"}` }
+	t.Run("an answer over the bound is malformed", func(t *testing.T) {
+		t.Parallel()
+		_, err := newClient(t, answering(t, 201, huge(2000)).URL, small).Provision(t.Context(), provisionRequest())
+		e := osb.AsError(err)
+		require.NotNil(t, e)
+		assert.Equal(t, osb.KindMalformed, e.Kind)
+		assert.True(t, e.OrphanMitigation)
+		assert.ErrorContains(t, err, "more than 1000 bytes")
+	})
+	t.Run("a catalog has a bound of its own", func(t *testing.T) {
+		t.Parallel()
+		_, err := newClient(t, answering(t, 200, huge(2000)).URL, small).GetCatalog(t.Context(), &osb.CatalogRequest{})
+		require.NoError(t, err)
+		_, err = newClient(t, answering(t, 200, huge(4000)).URL, small).GetCatalog(t.Context(), &osb.CatalogRequest{})
+		assert.True(t, osb.IsKind(err, osb.KindMalformed), "%v", err)
+	})
+	t.Run("a compressed answer is bounded by what it unpacks to", func(t *testing.T) {
+		t.Parallel()
+		f := serving(t, func(w http.ResponseWriter, _ *http.Request) { writeGzip(w, huge(1<<20)) })
+		_, err := newClient(t, f.URL, small).GetCatalog(t.Context(), &osb.CatalogRequest{})
+		assert.True(t, osb.IsKind(err, osb.KindMalformed), "%v", err)
+	})
+	t.Run("a request over the bound is not sent", func(t *testing.T) {
+		t.Parallel()
+		f := answering(t, 201, `{}`)
+		r := provisionRequest()
+		r.Parameters = osb.RawJSON(huge(2000))
+		_, err := newClient(t, f.URL, small).Provision(t.Context(), r)
+		e := osb.AsError(err)
+		require.NotNil(t, e)
+		assert.Equal(t, osb.KindInvalid, e.Kind)
+		assert.False(t, e.Lost)
+		assert.Empty(t, f.seen)
+	})
+}
+
+func TestInvalidRequestsAreNotSent(t *testing.T) {
+	t.Parallel()
+	f := answering(t, 200, `{}`)
+	c := newClient(t, f.URL)
+	for name, call := range map[string]func(context.Context) error{
+		"instance_id is empty": func(ctx context.Context) error {
+			_, err := c.GetInstance(ctx, &osb.GetInstanceRequest{})
+			return err
+		},
+		"cannot stand in a path": func(ctx context.Context) error {
+			_, err := c.GetInstance(ctx, &osb.GetInstanceRequest{InstanceID: ".."})
+			return err
+		},
+		"space_guid is empty": func(ctx context.Context) error {
+			r := provisionRequest()
+			r.SpaceGUID = ""
+			_, err := c.Provision(ctx, r)
+			return err
+		},
+		"plan_id is empty": func(ctx context.Context) error {
+			_, err := c.Unbind(ctx, &osb.UnbindRequest{InstanceID: "i", BindingID: "b", ServiceID: "s"})
+			return err
+		},
+		"no valid JSON": func(ctx context.Context) error {
+			r := provisionRequest()
+			r.Parameters = osb.RawJSON(`{"password":"hunter2-secret`)
+			_, err := c.Provision(ctx, r)
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			err := call(t.Context())
+			assert.True(t, osb.IsKind(err, osb.KindInvalid), "%v", err)
+			assert.ErrorContains(t, err, name)
+			assert.NotContains(t, err.Error(), "hunter2-secret")
+		})
+	}
+	assert.Empty(t, f.seen)
+}
+
+func TestConditionalCatalog(t *testing.T) {
+	t.Parallel()
+	f := serving(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("ETag", `"v1"`)
+		w.Header().Set("Last-Modified", "Wed, 02 Jan 2030 03:04:05 GMT")
+		if r.Header.Get("If-None-Match") == `"v1"` && r.Header.Get("If-Modified-Since") != "" {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		_, _ = io.WriteString(w, `{"services":[]}`)
+	})
+	c := newClient(t, f.URL)
+	first, err := c.GetCatalog(t.Context(), &osb.CatalogRequest{})
+	require.NoError(t, err)
+	assert.False(t, first.NotModified)
+	second, err := c.GetCatalog(t.Context(), &osb.CatalogRequest{ETag: first.ETag, LastModified: first.LastModified})
+	require.NoError(t, err)
+	assert.Equal(t, &osb.CatalogResponse{NotModified: true, ETag: `"v1"`, LastModified: "Wed, 02 Jan 2030 03:04:05 GMT"}, second)
+
+	_, err = newClient(t, answering(t, 304, "").URL).GetCatalog(t.Context(), &osb.CatalogRequest{})
+	assert.True(t, osb.IsKind(err, osb.KindMalformed), "304 without a condition: %v", err)
+}
+
+func TestRedirectsAreRefused(t *testing.T) {
+	t.Parallel()
+	target := answering(t, 201, `{}`)
+	f := serving(t, func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, target.URL+"/stolen", http.StatusTemporaryRedirect)
+	})
+	c := newClient(t, f.URL, func(c *osb.Config) { c.Auth = osb.BasicAuth("u", "password-1") })
+	_, err := c.Provision(t.Context(), provisionRequest())
+	e := osb.AsError(err)
+	require.NotNil(t, e)
+	assert.Equal(t, osb.KindRedirect, e.Kind)
+	assert.Equal(t, osb.ActorPlatformTeam, e.Actor())
+	assert.ErrorContains(t, err, "redirects are not followed")
+	assert.Empty(t, target.seen, "credentials went elsewhere")
+}
+
+func TestObserverSeesEachCallOnce(t *testing.T) {
+	t.Parallel()
+	var got []osb.Observation
+	observe := func(c *osb.Config) {
+		c.NewRequestID = func() string { return "r-1" }
+		c.Observer = func(_ context.Context, o osb.Observation) {
+			o.Duration = 0
+			got = append(got, o)
+		}
+	}
+	_, err := newClient(t, answering(t, 201, `{}`).URL, observe).Provision(t.Context(), provisionRequest())
+	require.NoError(t, err)
+	_, err = newClient(t, answering(t, 409, `{}`).URL, observe).Bind(t.Context(), bindRequest())
+	require.Equal(t, "r-1", osb.AsError(err).RequestID)
+	_, err = newClient(t, "http://127.0.0.1:1", observe).GetCatalog(t.Context(), &osb.CatalogRequest{})
+	require.Error(t, err)
+	assert.Equal(t, []osb.Observation{
+		{Operation: osb.OpProvision, StatusCode: 201, RequestID: "r-1"},
+		{Operation: osb.OpBind, StatusCode: 409, Kind: osb.KindConflict, RequestID: "r-1"},
+		{Operation: osb.OpCatalog, Kind: osb.KindUnavailable, RequestID: "r-1"},
+	}, got)
+}
+
+func TestDialGuard(t *testing.T) {
+	t.Parallel()
+	f := answering(t, 200, `{"services":[]}`)
+	var asked []netip.AddrPort
+	guard := errors.New("loopback is not allowed")
+	refuse := newClient(t, f.URL, func(c *osb.Config) {
+		c.DialGuard = func(a netip.AddrPort) error { asked = append(asked, a); return guard }
+	})
+	_, err := refuse.GetCatalog(t.Context(), &osb.CatalogRequest{})
+	e := osb.AsError(err)
+	require.NotNil(t, e)
+	assert.Equal(t, osb.KindAddressRefused, e.Kind)
+	assert.False(t, e.Lost)
+	assert.ErrorIs(t, err, guard)
+	require.Len(t, asked, 1)
+	assert.True(t, asked[0].Addr().IsLoopback())
+	assert.Empty(t, f.seen)
+
+	pass := newClient(t, f.URL, func(c *osb.Config) { c.DialGuard = func(netip.AddrPort) error { return nil } })
+	_, err = pass.GetCatalog(t.Context(), &osb.CatalogRequest{})
+	assert.NoError(t, err)
+}

@@ -1,0 +1,251 @@
+package osb_test
+
+import (
+	"compress/gzip"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/svc-cat/catalog/osb"
+)
+
+func writeGzip(w http.ResponseWriter, body string) {
+	w.Header().Set("Content-Encoding", "gzip")
+	z := gzip.NewWriter(w)
+	_, _ = io.WriteString(z, body)
+	_ = z.Close()
+}
+
+// hijack serves raw bytes, then cuts the connection.
+func hijack(t *testing.T, raw string) *fakeBroker {
+	t.Helper()
+	return serving(t, func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		_, _ = io.WriteString(conn, raw)
+		_ = conn.Close()
+	})
+}
+
+// TestLostAnswers tells a request that never left from one whose answer never came.
+func TestLostAnswers(t *testing.T) {
+	t.Parallel()
+	type want struct {
+		kind         osb.Kind
+		status       int
+		lost, orphan bool
+	}
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	refusing := "http://" + closed.Addr().String()
+	require.NoError(t, closed.Close())
+
+	for name, tc := range map[string]struct {
+		url  string
+		want want
+	}{
+		"nothing listens: nothing was sent":         {refusing, want{osb.KindUnavailable, 0, false, false}},
+		"the name does not resolve":                 {"http://no-such-host.invalid", want{osb.KindUnavailable, 0, false, false}},
+		"plain HTTP behind an https URL":            {"https://" + answering(t, 201, `{}`).Listener.Addr().String(), want{osb.KindUnavailable, 0, false, false}},
+		"cut before the status line":                {hijack(t, "").URL, want{osb.KindUnavailable, 0, true, true}},
+		"no HTTP at all":                            {hijack(t, "SSH-2.0-x\r\n").URL, want{osb.KindUnavailable, 0, true, true}},
+		"a 201 cut in its body":                     {hijack(t, "HTTP/1.1 201 Created\r\nContent-Length: 100\r\n\r\n{\"dash").URL, want{osb.KindUnavailable, 201, true, true}},
+		"a 200 cut in its body":                     {hijack(t, "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{\"dash").URL, want{osb.KindUnavailable, 200, true, false}},
+		"a 409 cut in its body is still a conflict": {hijack(t, "HTTP/1.1 409 Conflict\r\nContent-Length: 100\r\n\r\n{").URL, want{osb.KindConflict, 409, false, false}},
+		"a 422 cut in its body says nothing":        {hijack(t, "HTTP/1.1 422 X\r\nContent-Length: 100\r\n\r\n{\"error\":").URL, want{osb.KindUnavailable, 422, false, false}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := newClient(t, tc.url).Provision(t.Context(), provisionRequest())
+			e := osb.AsError(err)
+			require.NotNil(t, e, "%v", err)
+			assert.Equal(t, tc.want, want{e.Kind, e.StatusCode, e.Lost, e.OrphanMitigation}, "%v", err)
+			assert.NotContains(t, err.Error(), "service_instances", "the URL is no part of the text")
+		})
+	}
+}
+
+// hanging answers nothing, or only the head, until the test is over.
+func hanging(t *testing.T, head bool) *fakeBroker {
+	t.Helper()
+	stop := make(chan struct{})
+	f := serving(t, func(w http.ResponseWriter, r *http.Request) {
+		if head {
+			w.WriteHeader(http.StatusCreated)
+			_ = http.NewResponseController(w).Flush()
+		}
+		select {
+		case <-stop:
+		case <-r.Context().Done():
+		}
+	})
+	t.Cleanup(func() { close(stop) }) // before the server's Close, which waits for it
+	return f
+}
+
+func TestTimeoutAndCancel(t *testing.T) {
+	t.Parallel()
+	short := func(c *osb.Config) { c.Timeout = 100 * time.Millisecond }
+	t.Run("no answer in time", func(t *testing.T) {
+		t.Parallel()
+		_, err := newClient(t, hanging(t, false).URL, short).Provision(t.Context(), provisionRequest())
+		e := osb.AsError(err)
+		require.NotNil(t, e)
+		assert.Equal(t, osb.KindTimeout, e.Kind)
+		assert.True(t, e.Lost)
+		assert.True(t, e.OrphanMitigation)
+		assert.ErrorIs(t, err, context.DeadlineExceeded)
+	})
+	t.Run("a body that never ends", func(t *testing.T) {
+		t.Parallel()
+		_, err := newClient(t, hanging(t, true).URL, short).Provision(t.Context(), provisionRequest())
+		e := osb.AsError(err)
+		require.NotNil(t, e)
+		assert.Equal(t, osb.KindTimeout, e.Kind)
+		assert.Equal(t, 201, e.StatusCode)
+		assert.True(t, e.OrphanMitigation)
+	})
+	t.Run("the caller's own deadline is a timeout", func(t *testing.T) {
+		t.Parallel()
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+		defer cancel()
+		_, err := newClient(t, hanging(t, false).URL).Bind(ctx, bindRequest())
+		assert.True(t, osb.IsKind(err, osb.KindTimeout), "%v", err)
+	})
+	t.Run("the caller's cancel is no timeout", func(t *testing.T) {
+		t.Parallel()
+		f := hanging(t, false)
+		ctx, cancel := context.WithCancel(t.Context())
+		go func() {
+			<-f.arrived
+			cancel()
+		}()
+		_, err := newClient(t, f.URL).Unbind(ctx, &osb.UnbindRequest{InstanceID: "i", BindingID: "b", ServiceID: "s", PlanID: "p"})
+		e := osb.AsError(err)
+		require.NotNil(t, e)
+		assert.Equal(t, osb.KindCanceled, e.Kind)
+		assert.True(t, e.Lost)
+		assert.False(t, e.OrphanMitigation)
+		assert.ErrorIs(t, err, context.Canceled)
+	})
+	t.Run("canceled before the call sends nothing", func(t *testing.T) {
+		t.Parallel()
+		f := answering(t, 201, `{}`)
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := newClient(t, f.URL).Provision(ctx, provisionRequest())
+		e := osb.AsError(err)
+		require.NotNil(t, e)
+		assert.Equal(t, osb.KindCanceled, e.Kind)
+		assert.False(t, e.Lost)
+		assert.False(t, e.OrphanMitigation)
+		assert.Empty(t, f.seen)
+	})
+}
+
+func tlsBroker(t *testing.T) (url string, ca []byte) {
+	t.Helper()
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_, _ = io.WriteString(w, `{"services":[]}`)
+	}))
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	return s.URL, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: s.Certificate().Raw})
+}
+
+func TestTLS(t *testing.T) {
+	t.Parallel()
+	url, ca := tlsBroker(t)
+	ask := func(t *testing.T, change func(*osb.Config)) error {
+		t.Helper()
+		_, err := newClient(t, url, change).GetCatalog(t.Context(), &osb.CatalogRequest{})
+		return err
+	}
+	t.Run("with its CA bundle the broker is trusted", func(t *testing.T) {
+		t.Parallel()
+		assert.NoError(t, ask(t, func(c *osb.Config) { c.CABundle = ca }))
+	})
+	t.Run("without it is not", func(t *testing.T) {
+		t.Parallel()
+		err := ask(t, func(*osb.Config) {})
+		assert.True(t, osb.IsKind(err, osb.KindUntrusted), "%v", err)
+		assert.Equal(t, osb.ActorPlatformTeam, osb.AsError(err).Actor())
+		assert.False(t, osb.AsError(err).Lost)
+	})
+	t.Run("with another CA it is not", func(t *testing.T) {
+		t.Parallel()
+		other := otherCA(t)
+		err := ask(t, func(c *osb.Config) { c.CABundle = other })
+		assert.True(t, osb.IsKind(err, osb.KindUntrusted), "%v", err)
+	})
+	t.Run("unless verification is switched off", func(t *testing.T) {
+		t.Parallel()
+		assert.NoError(t, ask(t, func(c *osb.Config) { c.InsecureSkipTLSVerify = true }))
+	})
+}
+
+func TestMutualTLS(t *testing.T) {
+	t.Parallel()
+	cert, caPEM := selfSigned(t)
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(caPEM)
+	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.TLS.PeerCertificates) != 1 {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		_, _ = io.WriteString(w, `{"services":[]}`)
+	}))
+	s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+	s.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool, MinVersion: tls.VersionTLS12}
+	s.StartTLS()
+	t.Cleanup(s.Close)
+	_, err := newClient(t, s.URL, func(c *osb.Config) { c.InsecureSkipTLSVerify = true }).GetCatalog(t.Context(), &osb.CatalogRequest{})
+	require.Error(t, err)
+	_, err = newClient(t, s.URL, func(c *osb.Config) { c.InsecureSkipTLSVerify, c.ClientCertificate = true, &cert }).GetCatalog(t.Context(), &osb.CatalogRequest{})
+	require.NoError(t, err)
+}
+
+func TestOneConnectionIsReused(t *testing.T) {
+	t.Parallel()
+	var mu sync.Mutex
+	opened := map[string]bool{}
+	f := serving(t, func(w http.ResponseWriter, r *http.Request) {
+		mu.Lock()
+		opened[r.RemoteAddr] = true
+		mu.Unlock()
+		_, _ = io.WriteString(w, `{"services":[]}`)
+	})
+	c := newClient(t, f.URL)
+	for range 5 {
+		_, err := c.GetCatalog(t.Context(), &osb.CatalogRequest{})
+		require.NoError(t, err)
+	}
+	assert.Len(t, opened, 1)
+}
+
+// TestNoProxyFromTheEnvironment cannot run in parallel: it sets the environment.
+func TestNoProxyFromTheEnvironment(t *testing.T) {
+	proxy := answering(t, 502, `{}`)
+	t.Setenv("HTTP_PROXY", proxy.URL)
+	t.Setenv("http_proxy", proxy.URL)
+	// Loopback is never proxied by net/http, so the broker has another name.
+	_, err := newClient(t, "http://broker.invalid").GetCatalog(t.Context(), &osb.CatalogRequest{})
+	require.Error(t, err)
+	assert.Empty(t, proxy.seen)
+}
