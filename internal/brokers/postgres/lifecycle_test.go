@@ -27,7 +27,7 @@ func TestInstanceLivesFromProvisionToDeprovision(t *testing.T) {
 	assert.Equal(t, []osb.Endpoint{{Host: "127.0.0.1", Ports: []string{portText()}, Protocol: "tcp"}}, b.Endpoints)
 
 	conn := connect(t, b.uri)
-	exec(t, conn, "CREATE TABLE kept (id int)", "INSERT INTO kept VALUES (1)")
+	runSQL(t, conn, "CREATE TABLE kept (id int)", "INSERT INTO kept VALUES (1)")
 
 	require.NoError(t, f.unbind(t, id, b.id))
 	_, err := conn.Exec(t.Context(), "SELECT 1")
@@ -51,11 +51,11 @@ func TestDeprovisionEndsSessionsAndLeftBindings(t *testing.T) {
 	id := f.provision(t)
 	a, b := f.bind(t, id), f.bind(t, id)
 	conn := connect(t, a.uri)
-	exec(t, conn, "CREATE TABLE held (id int)", "BEGIN", "LOCK TABLE held",
+	runSQL(t, conn, "CREATE TABLE held (id int)", "BEGIN", "LOCK TABLE held",
 		// What a binding leaves outside its database goes as well.
 		"COMMIT", "BEGIN", "INSERT INTO held VALUES (1)", "PREPARE TRANSACTION 'left-"+id+"'", "BEGIN", "SELECT 1")
 	elsewhere := connect(t, shared.DSNFor(postgres.LoginName(b.id), b.Credentials["password"].(string), "postgres"))
-	exec(t, elsewhere, "SELECT lo_create(0)")
+	runSQL(t, elsewhere, "SELECT lo_create(0)")
 
 	_, err := f.deprovision(t, id)
 	require.NoError(t, err)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -47,6 +48,12 @@ func runTests(m *testing.M) int {
 
 const testKey = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY="
 
+// How long tests wait for what happens elsewhere, and how often they look.
+const (
+	patienceOfTests = 30 * time.Second
+	tick            = 20 * time.Millisecond
+)
+
 // fixture is one broker behind HTTP, with its records in a fresh database.
 type fixture struct {
 	broker *postgres.Broker
@@ -76,7 +83,7 @@ func (l *logBuffer) String() string {
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
 	records := "records_" + strings.ReplaceAll(uuid.NewString(), "-", "")
-	execAdmin(t, "postgres", "CREATE DATABASE "+records)
+	runAdmin(t, "postgres", "CREATE DATABASE "+records)
 	return fixtureWith(t, postgres.Config{DSN: shared.DSN(records)})
 }
 
@@ -186,7 +193,7 @@ func connect(t *testing.T, uri string) *pgx.Conn {
 	return conn
 }
 
-func exec(t *testing.T, conn *pgx.Conn, statements ...string) {
+func runSQL(t *testing.T, conn *pgx.Conn, statements ...string) {
 	t.Helper()
 	for _, sql := range statements {
 		_, err := conn.Exec(t.Context(), sql)
@@ -194,12 +201,12 @@ func exec(t *testing.T, conn *pgx.Conn, statements ...string) {
 	}
 }
 
-func execAdmin(t *testing.T, database string, statements ...string) {
+func runAdmin(t *testing.T, database string, statements ...string) {
 	t.Helper()
 	conn, err := pgx.Connect(t.Context(), shared.DSN(database))
 	require.NoError(t, err)
 	defer conn.Close(t.Context())
-	exec(t, conn, statements...)
+	runSQL(t, conn, statements...)
 }
 
 // queryOne returns one value.
@@ -232,3 +239,19 @@ func (f *fixture) requireNothingLeft(t *testing.T, instanceID string, bindingIDs
 }
 
 func portText() string { return fmt.Sprint(shared.Port) }
+
+// runAdminAtEnd is for clean-up, when the test's context is over.
+func runAdminAtEnd(sql string) {
+	conn, err := pgx.Connect(context.Background(), shared.DSN("postgres"))
+	if err != nil {
+		return
+	}
+	defer conn.Close(context.Background())
+	_, _ = conn.Exec(context.Background(), sql)
+}
+
+func requireBusy(t *testing.T, err error) {
+	t.Helper()
+	require.True(t, osb.IsKind(err, osb.KindBusy), "%v", err)
+	require.Equal(t, "ConcurrencyError", osb.AsError(err).Word)
+}
