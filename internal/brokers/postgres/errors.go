@@ -39,6 +39,11 @@ var (
 
 	errBusy = broker.ErrConcurrency.Describe("PostgreSQL is busy: somebody's open transaction or session stands in the way, or it has no free connection; send the request again")
 
+	errTooLong = &broker.Error{
+		Status:      http.StatusServiceUnavailable,
+		Word:        "Timeout",
+		Description: "PostgreSQL took too long and the work was stopped half way; send the request again, or the delete that undoes it",
+	}
 	errUnreachable = &broker.Error{
 		Status:      http.StatusServiceUnavailable,
 		Word:        "PostgreSQLUnreachable",

@@ -17,7 +17,8 @@ const (
 	// which has one connection of the pool and at most one more beside it.
 	maxConns = 10
 	// lockTimeout is how long a statement waits for a lock that somebody's open
-	// transaction holds, before the platform is asked to come again.
+	// transaction holds, before the platform is asked to come again; a
+	// lock_timeout in the DSN wins.
 	lockTimeout = 10 * time.Second
 
 	applicationName = "postgres-broker"
@@ -80,7 +81,9 @@ func parseDSN(dsn string) (*pgxpool.Config, error) {
 	// Nothing that users of a database put into it is found by its bare name in
 	// the administrator's sessions.
 	params["search_path"] = "pg_catalog"
-	params["lock_timeout"] = fmt.Sprint(lockTimeout.Milliseconds())
+	if params["lock_timeout"] == "" {
+		params["lock_timeout"] = fmt.Sprint(lockTimeout.Milliseconds())
+	}
 	return config, nil
 }
 

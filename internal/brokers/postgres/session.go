@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/svc-cat/catalog/osb/broker"
@@ -118,16 +117,15 @@ func (s *session) inTx(ctx context.Context, f func(pgx.Tx) error) error {
 // not know stays as it is: the kit logs it and answers 500 without repeating it.
 func (b *Broker) answer(err error) error {
 	var told *broker.Error
-	var connect *pgconn.ConnectError
 	switch {
 	case err == nil || errors.As(err, &told):
 		return err
 	case isBusy(err):
 		return fmt.Errorf("%w: %w", errBusy, err)
-	case errors.As(err, &connect):
-		return fmt.Errorf("%w: %w", errUnreachable, err)
 	case errors.Is(err, context.DeadlineExceeded):
-		return fmt.Errorf("operation took longer than %s: %w", b.operationTimeout, err)
+		return fmt.Errorf("%w: limit %s: %w", errTooLong, b.operationTimeout, err)
+	case isUnreachable(err):
+		return fmt.Errorf("%w: %w", errUnreachable, err)
 	}
 	return err
 }

@@ -63,7 +63,9 @@ func TestObjectsOfAClientThatLeftTheOwnerRole(t *testing.T) {
 
 func TestUnbindLeavesATableThatSomebodyHoldsForLater(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t)
+	cfg := newFixture(t).config
+	cfg.DSN += "&lock_timeout=500"
+	f := fixtureWith(t, cfg)
 	id := f.provision(t)
 	a, b := f.bind(t, id), f.bind(t, id)
 	runSQL(t, connect(t, a.uri), "SET ROLE NONE", "CREATE TABLE held (id int)")

@@ -2,6 +2,8 @@ package postgres
 
 import (
 	"errors"
+	"io"
+	"net"
 	"slices"
 	"strings"
 
@@ -20,6 +22,10 @@ const (
 	codeTooManyConnections = "53300"
 	codeObjectInUse        = "55006"
 	codeLockNotAvailable   = "55P03"
+
+	codeAdminShutdown    = "57P01"
+	codeCrashShutdown    = "57P02"
+	codeCannotConnectNow = "57P03"
 )
 
 // hasCode says whether PostgreSQL refused with one of the codes.
@@ -31,6 +37,16 @@ func hasCode(err error, codes ...string) bool {
 // isBusy says whether PostgreSQL refused because of what others do right now.
 func isBusy(err error) bool {
 	return hasCode(err, codeSerialization, codeDeadlock, codeTooManyConnections, codeObjectInUse, codeLockNotAvailable)
+}
+
+// isUnreachable says whether PostgreSQL could not be asked, or went away while
+// it was.
+func isUnreachable(err error) bool {
+	var connect *pgconn.ConnectError
+	var network net.Error
+	return errors.As(err, &connect) || errors.As(err, &network) || pgconn.SafeToRetry(err) ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) ||
+		hasCode(err, codeAdminShutdown, codeCrashShutdown, codeCannotConnectNow)
 }
 
 // quoteName makes an identifier of a name; DDL takes no parameters.
