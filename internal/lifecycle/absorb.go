@@ -172,7 +172,6 @@ func (a absorber) undo(reason, message string, seen bool) Outcome {
 		Op: &op, MayExist: true, CreatedByUs: seen || a.f.Ours, ExternalID: op.ExternalID,
 		Ready: metav1.ConditionFalse, Reason: a.words().mitigating, Message: message + mitigateNext,
 		Event: &Event{Warning: true, Reason: reason, Note: message + mitigateNext},
-		Wait:  time.Millisecond,
 	}
 }
 
@@ -238,7 +237,7 @@ func (a absorber) mitigation() Outcome {
 	}
 	if op.Reason == "" { // the spec changed under an attempt without answer
 		op.Failures = 0
-		o.Reason, o.Message, o.Wait = v1beta1.ReasonOrphanMitigationSuccessful, mitigated, time.Millisecond
+		o.Reason, o.Message = v1beta1.ReasonOrphanMitigationSuccessful, mitigated
 		return o
 	}
 	o.Wait = Backoff(op.Failures, op.ExternalID)
@@ -252,7 +251,7 @@ func (a absorber) removal() Outcome {
 	if a.e == nil && !a.r.Async {
 		return Outcome{
 			ExternalID: a.op.ExternalID, Ready: metav1.ConditionFalse, Reason: w.removed, Message: w.removedMessage,
-			Event: &Event{Reason: w.removed, Note: w.removedMessage}, Wait: time.Millisecond,
+			Event: &Event{Reason: w.removed, Note: w.removedMessage},
 		}
 	}
 	message := stillDeleting

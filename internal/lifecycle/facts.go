@@ -53,6 +53,9 @@ type Problem struct {
 	Reason string
 	// Message is a sentence with the next step.
 	Message string
+	// Recheck is when to look again although nothing changed that is watched; 0
+	// means not.
+	Recheck time.Duration
 }
 
 // Facts is all that a decision may depend on.
@@ -80,9 +83,11 @@ type Facts struct {
 	// ExternalID is the id in force; BaseID the first one, which successors are
 	// derived from.
 	ExternalID, BaseID string
-	// Wish is what the spec asks for now; nil while that cannot be told, and
-	// then Blocked says why.
-	Wish    *Request
+	// Wish is what the spec asks for now; nil while that cannot be told, or when
+	// it does not matter (deletion, mitigation).
+	Wish *Request
+	// Blocked says why the broker cannot be asked now: of a create what its
+	// request lacks, of a removal why the broker cannot be reached at all.
 	Blocked *Problem
 	// Have is what the broker last accepted, or else was last sent.
 	Have Request

@@ -100,8 +100,12 @@ func TestNextOfAnInstance(t *testing.T) {
 			}, action: provision},
 		"a mitigation goes on, also when the class vanished": {
 			f: func(f *lifecycle.Facts) {
-				f.Op, f.MayExist, f.Wish, f.Blocked = journal(mitigate, nil), true, nil, &lifecycle.Problem{}
+				f.Op, f.MayExist, f.Wish = journal(mitigate, nil), true, nil
 			}, action: mitigate},
+		"a mitigation waits while its broker cannot be reached": {
+			f: func(f *lifecycle.Facts) {
+				f.Op, f.MayExist, f.Blocked = journal(mitigate, nil), true, &lifecycle.Problem{Reason: v1beta1.ReasonReferencesNonexistentBroker}
+			}, reason: v1beta1.ReasonReferencesNonexistentBroker},
 		"a mitigation that failed waits": {
 			f: func(f *lifecycle.Facts) {
 				f.Op = journal(mitigate, func(o *v1beta1.Operation) { o.NextAttemptTime = at(time.Minute) })
@@ -124,8 +128,12 @@ func TestNextOfAnInstance(t *testing.T) {
 			}, action: deprovision},
 		"deleting needs no class once something was sent": {
 			f: func(f *lifecycle.Facts) {
-				f.Deleting, f.Exists, f.MayExist, f.Have, f.Wish, f.Blocked = true, true, true, *wish("small"), nil, &lifecycle.Problem{}
+				f.Deleting, f.Exists, f.MayExist, f.Have, f.Wish = true, true, true, *wish("small"), nil
 			}, action: deprovision},
+		"deleting waits while its broker cannot be reached": {
+			f: func(f *lifecycle.Facts) {
+				f.Deleting, f.Exists, f.MayExist, f.Blocked = true, true, true, &lifecycle.Problem{Reason: v1beta1.ReasonReferencesNonexistentBroker}
+			}, reason: v1beta1.ReasonReferencesNonexistentBroker},
 		"a failed deletion waits": {
 			f: func(f *lifecycle.Facts) {
 				f.Deleting, f.Exists, f.MayExist, f.Op = true, true, true, journal(deprovision, func(o *v1beta1.Operation) { o.NextAttemptTime = at(time.Minute) })

@@ -19,11 +19,14 @@ func Next(f Facts) Decision {
 	case f.Deleting:
 		return nextDelete(f)
 	case op != nil && op.Action == v1beta1.ActionMitigate:
+		if f.Blocked != nil {
+			return blocked(f.Blocked)
+		}
 		return due(f, mitigation(op))
 	case f.Exists:
 		return nextExisting(f)
 	case f.Blocked != nil:
-		return Decision{Problem: f.Blocked}
+		return blocked(f.Blocked)
 	case op != nil && op.Terminal && op.RetryToken == f.Token:
 		return Decision{} // refused for good; its condition stands
 	case unsure(op) && f.Ours && f.Mitigate && !f.Wish.same(requestOf(op)):
@@ -36,6 +39,11 @@ func Next(f Facts) Decision {
 	return due(f, Decision{Action: f.Kind.create(), Request: r})
 }
 
+// blocked rests on a problem.
+func blocked(p *Problem) Decision {
+	return Decision{Problem: p, Wait: p.Recheck}
+}
+
 // nextDelete: once a create may have reached the broker its removal is owed,
 // whatever state the create is in (OSB 2.17, P104).
 func nextDelete(f Facts) Decision {
@@ -46,18 +54,14 @@ func nextDelete(f Facts) Decision {
 		return Decision{Done: true, Retained: true}
 	case len(f.Dependents) > 0:
 		return Decision{Problem: blockedBy(f.Dependents)}
+	case f.Blocked != nil:
+		return blocked(f.Blocked)
 	}
 	r := f.Have
 	if op := f.Op; op != nil && !f.Exists {
 		r = requestOf(op)
 	}
 	r.ExternalID = f.ExternalID
-	if r.ServiceID == "" || r.PlanID == "" {
-		if f.Wish == nil {
-			return Decision{Problem: f.Blocked}
-		}
-		r.ServiceID, r.PlanID = f.Wish.ServiceID, f.Wish.PlanID
-	}
 	return due(f, Decision{Action: f.Kind.remove(), Request: r})
 }
 
@@ -66,8 +70,7 @@ func nextExisting(f Facts) Decision {
 	if f.Kind == Binding || f.Wish == nil || f.Wish.same(f.Have) {
 		return Decision{}
 	}
-	return Decision{Problem: &Problem{v1beta1.ReasonUpdateNotSupported,
-		"The instance works as it was provisioned. The spec asks for another plan or other parameters since, and this version sends no updates: put the spec back, or make a new instance."}}
+	return Decision{Problem: &Problem{Reason: v1beta1.ReasonUpdateNotSupported, Message: "The instance works as it was provisioned. The spec asks for another plan or other parameters since, and this version sends no updates: put the spec back, or make a new instance."}}
 }
 
 // due holds an action back while the wait after a failure lasts. The wait ends
@@ -107,7 +110,7 @@ func blockedBy(names []string) *Problem {
 	if len(names) > most {
 		shown, more = names[:most], fmt.Sprintf(" and %d more", len(names)-most)
 	}
-	return &Problem{v1beta1.ReasonBlockedByBindings, fmt.Sprintf(
+	return &Problem{Reason: v1beta1.ReasonBlockedByBindings, Message: fmt.Sprintf(
 		"The instance has %d bindings left (%s%s); delete them, and it is deprovisioned by itself.", len(names), strings.Join(shown, ", "), more)}
 }
 

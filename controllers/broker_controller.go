@@ -1,0 +1,285 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	corev1 "k8s.io/api/core/v1"
+
+	"github.com/svc-cat/catalog/api/v1beta1"
+	"github.com/svc-cat/catalog/internal/lifecycle"
+	"github.com/svc-cat/catalog/osb"
+)
+
+// BrokerReconciler keeps the catalog of one kind of broker.
+type BrokerReconciler struct {
+	client.Client
+	// Kind is ClusterServiceBroker or ServiceBroker.
+	Kind     string
+	Clients  *Clients
+	Recorder events.EventRecorder
+	Clock    clock.Clock
+	// RelistInterval holds where a broker names none.
+	RelistInterval time.Duration
+}
+
+// Reconcile fetches the catalog of a broker when that is due.
+func (r *BrokerReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	b := newBroker(r.Kind)
+	if err := r.Get(ctx, req.NamespacedName, b.Object); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	b = b.deepCopy()
+	if !b.GetDeletionTimestamp().IsZero() {
+		return r.remove(ctx, b)
+	}
+	if !controllerutil.ContainsFinalizer(b.Object, v1beta1.Finalizer) {
+		before := b.deepCopy()
+		controllerutil.AddFinalizer(b.Object, v1beta1.Finalizer)
+		if err := r.Patch(ctx, b.Object, client.MergeFromWithOptions(before.Object, client.MergeFromWithOptimisticLock{})); err != nil {
+			return ctrl.Result{}, ignoreConflict(err)
+		}
+	}
+	before := b.deepCopy()
+	osbClient, token, err := r.Clients.get(ctx, b)
+	if err != nil && authSentence(err) == "" {
+		return ctrl.Result{}, err
+	}
+	if wait, due := r.due(b, token); !due {
+		return ctrl.Result{RequeueAfter: wait}, nil
+	}
+	if err == nil {
+		err = r.refresh(ctx, b, osbClient, token)
+	}
+	res := r.record(b, token, err)
+	if saveErr := r.save(ctx, before, b); saveErr != nil {
+		return ctrl.Result{}, saveErr
+	}
+	return res, nil
+}
+
+// due says whether the catalog is to be fetched now, or else in how long; 0 means
+// not by the clock.
+func (r *BrokerReconciler) due(b broker, token string) (time.Duration, bool) {
+	s, now := b.status, r.Clock.Now()
+	until := func(t time.Time) (time.Duration, bool) { return t.Sub(now), !t.After(now) }
+	// A failure waits only while spec and Secret are those that failed.
+	attempted := s.ObservedGeneration == b.GetGeneration() && s.RetryToken == token
+	switch {
+	case !attempted, b.GetAnnotations()[v1beta1.AnnotationReconcile] != s.LastHandledReconcile:
+		return 0, true
+	case s.NextAttemptTime != nil:
+		return until(s.NextAttemptTime.Time)
+	case s.LastCatalogRetrievalTime == nil:
+		return 0, true
+	case b.spec.RelistBehavior == v1beta1.RelistBehaviorManual:
+		return 0, false
+	case b.spec.RelistDuration != nil && b.spec.RelistDuration.Duration > 0:
+		return until(s.LastCatalogRetrievalTime.Add(b.spec.RelistDuration.Duration))
+	}
+	return until(s.LastCatalogRetrievalTime.Add(r.RelistInterval))
+}
+
+// syncError is a failure to write what was fetched.
+type syncError struct{ error }
+
+func (e syncError) Unwrap() error { return e.error }
+
+// refresh fetches the catalog and writes what changed.
+func (r *BrokerReconciler) refresh(ctx context.Context, b broker, c *osb.Client, token string) error {
+	req := &osb.CatalogRequest{}
+	if b.status.ReconciledGeneration == b.GetGeneration() && b.status.RetryToken == token {
+		req.ETag = b.status.CatalogETag
+	}
+	resp, err := c.GetCatalog(ctx, req)
+	if err != nil {
+		return err
+	}
+	if resp.NotModified {
+		return nil
+	}
+	o := offerOf(resp)
+	clashes, err := r.syncCatalog(ctx, b, o)
+	if err != nil {
+		return syncError{err}
+	}
+	o.Problems = append(o.Problems, clashes...)
+	b.status.CatalogETag = resp.ETag
+	if len(clashes) > 0 {
+		b.status.CatalogETag = "" // another broker's removal may clear them
+	}
+	show(&b.status.CommonStatus, b.GetGeneration(), r.Clock.Now(), state{
+		ready: metav1.ConditionTrue, reason: v1beta1.ReasonFetchedCatalog, message: o.fetchedMessage()})
+	return nil
+}
+
+// record writes the outcome of a fetch into the status.
+func (r *BrokerReconciler) record(b broker, token string, err error) ctrl.Result {
+	s, now := b.status, metav1.NewTime(r.Clock.Now())
+	s.LastHandledReconcile = b.GetAnnotations()[v1beta1.AnnotationReconcile]
+	sameCause := s.ObservedGeneration == b.GetGeneration() && s.RetryToken == token
+	s.RetryToken = token
+	if err == nil {
+		first := s.LastCatalogRetrievalTime == nil || s.Failures > 0
+		s.ReconciledGeneration, s.LastCatalogRetrievalTime = b.GetGeneration(), &now
+		s.OperationStartTime, s.NextAttemptTime, s.Failures = nil, nil, 0
+		if s.ObservedGeneration != b.GetGeneration() || s.LastConditionState != v1beta1.ConditionReady {
+			// 304 after a failure: what was fetched before still holds.
+			show(&s.CommonStatus, b.GetGeneration(), now.Time, state{ready: metav1.ConditionTrue,
+				reason: v1beta1.ReasonFetchedCatalog, message: "The broker's catalog is unchanged."})
+		}
+		if first {
+			r.Recorder.Eventf(b.Object, nil, corev1.EventTypeNormal, v1beta1.ReasonFetchedCatalog, "FetchCatalog", "%s", readyMessage(&s.CommonStatus))
+		}
+		wait, _ := r.due(b, token)
+		return ctrl.Result{RequeueAfter: wait}
+	}
+	if !sameCause {
+		s.Failures = 0
+	}
+	s.Failures++
+	if s.OperationStartTime == nil {
+		s.OperationStartTime = &now
+	}
+	wait := lifecycle.Backoff(s.Failures, string(b.GetUID()))
+	if e := osb.AsError(err); e != nil {
+		wait = max(wait, e.RetryAfter)
+	}
+	next := metav1.NewTime(now.Add(wait))
+	s.NextAttemptTime = &next
+	reason, message := fetchFailure(err)
+	if message != readyMessage(&s.CommonStatus) {
+		r.Recorder.Eventf(b.Object, nil, corev1.EventTypeWarning, reason, "FetchCatalog", "%s", message)
+	}
+	show(&s.CommonStatus, b.GetGeneration(), now.Time, state{ready: metav1.ConditionFalse, reason: reason, message: message, working: true})
+	return ctrl.Result{RequeueAfter: wait}
+}
+
+// fetchFailure is reason and sentence of a failed fetch.
+func fetchFailure(err error) (reason, message string) {
+	if s := authSentence(err); s != "" {
+		return v1beta1.ReasonErrorGettingAuthCredentials, s
+	}
+	var sync syncError
+	if errors.As(err, &sync) {
+		return v1beta1.ReasonErrorSyncingCatalog, fmt.Sprintf("The catalog was fetched and could not be written: %s. It is tried again by itself.", sync.error)
+	}
+	hint := ""
+	if e := osb.AsError(err); e != nil {
+		hint = " " + e.Hint()
+	}
+	return v1beta1.ReasonErrorFetchingCatalog, fmt.Sprintf("%s.%s It is tried again by itself, and at once when the broker's spec or Secret changes.", capital(err.Error()), hint)
+}
+
+func capital(s string) string {
+	if s == "" {
+		return s
+	}
+	return strings.ToUpper(s[:1]) + s[1:]
+}
+
+func readyMessage(c *v1beta1.CommonStatus) string {
+	for i := range c.Conditions {
+		if c.Conditions[i].Type == v1beta1.ConditionReady {
+			return c.Conditions[i].Message
+		}
+	}
+	return ""
+}
+
+// save writes the status if it changed.
+func (r *BrokerReconciler) save(ctx context.Context, before, b broker) error {
+	if equality.Semantic.DeepEqual(before.status, b.status) {
+		return nil
+	}
+	if err := r.Status().Update(ctx, b.Object); err != nil {
+		if apierrors.IsConflict(err) {
+			return nil // the newer object is on its way and comes by again
+		}
+		return fmt.Errorf("save status of broker %q: %w", b.GetName(), err)
+	}
+	return nil
+}
+
+// remove lets a deleted broker go once no instance stands on it.
+func (r *BrokerReconciler) remove(ctx context.Context, b broker) (ctrl.Result, error) {
+	if !controllerutil.ContainsFinalizer(b.Object, v1beta1.Finalizer) {
+		return ctrl.Result{}, nil
+	}
+	before := b.deepCopy()
+	instances, err := r.instancesOf(ctx, b)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if len(instances) > 0 {
+		show(&b.status.CommonStatus, b.GetGeneration(), r.Clock.Now(), state{
+			ready: metav1.ConditionFalse, reason: v1beta1.ReasonBrokerInUse, message: inUseMessage(instances), working: true})
+		return ctrl.Result{}, r.save(ctx, before, b)
+	}
+	for _, list := range []func(context.Context, client.Reader) (map[string]catalogEntry, error){b.listClasses, b.listPlans} {
+		entries, err := list(ctx, r.Client)
+		if err != nil {
+			return ctrl.Result{}, err
+		}
+		for _, e := range entries {
+			if !metav1.IsControlledBy(e.Object, b.Object) {
+				continue
+			}
+			if err := r.deleteEntry(ctx, e); err != nil {
+				return ctrl.Result{}, err
+			}
+		}
+	}
+	r.Clients.forget(b)
+	controllerutil.RemoveFinalizer(b.Object, v1beta1.Finalizer)
+	err = r.Patch(ctx, b.Object, client.MergeFromWithOptions(before.Object, client.MergeFromWithOptimisticLock{}))
+	return ctrl.Result{}, ignoreConflict(client.IgnoreNotFound(err))
+}
+
+func inUseMessage(instances []v1beta1.ServiceInstance) string {
+	const most = 5
+	var names []string
+	for i := range instances {
+		names = append(names, instances[i].Namespace+"/"+instances[i].Name)
+	}
+	slices.Sort(names)
+	more := ""
+	if len(names) > most {
+		more = fmt.Sprintf(" and %d more", len(names)-most)
+		names = names[:most]
+	}
+	return fmt.Sprintf("The broker is deleted, but %s on it: %s%s. Delete them, and the broker goes by itself.",
+		count(len(instances), "instance still stands", "instances still stand"), strings.Join(names, ", "), more)
+}
+
+// instancesOf lists the instances that stand on a broker.
+func (r *BrokerReconciler) instancesOf(ctx context.Context, b broker) ([]v1beta1.ServiceInstance, error) {
+	var list v1beta1.ServiceInstanceList
+	key := brokerKey(b.kind, b.GetNamespace(), b.GetName())
+	if err := r.List(ctx, &list, client.MatchingFields{indexBroker: key}); err != nil {
+		return nil, fmt.Errorf("list instances of broker %q: %w", b.GetName(), err)
+	}
+	return list.Items, nil
+}
+
+// ignoreConflict drops the error of a write that lost against a newer version:
+// the newer object comes by again by itself.
+func ignoreConflict(err error) error {
+	if apierrors.IsConflict(err) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,245 @@
+package controllers
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/events"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
+
+	"github.com/svc-cat/catalog/api/v1beta1"
+	"github.com/svc-cat/catalog/internal/lifecycle"
+)
+
+// saveTimeout bounds the save of an outcome, which goes on during shutdown.
+const saveTimeout = 15 * time.Second
+
+// Engine is what instance and binding reconcilers share.
+type Engine struct {
+	client.Client
+	Clients  *Clients
+	Recorder events.EventRecorder
+	Clock    clock.Clock
+	// ClusterID identifies this cluster to brokers.
+	ClusterID string
+	// IntentTTL is how old a saved intent may be when its call begins. It is
+	// the leader's renew deadline less one retry period: a process that was
+	// frozen for longer may not be the leader any more.
+	IntentTTL time.Duration
+}
+
+// target is an instance or a binding on its way through one pass. Its methods
+// change the object in memory; only the engine saves.
+type target interface {
+	object() client.Object
+	status() (*v1beta1.CommonStatus, **v1beta1.Operation)
+	// observe gathers the facts; an error is a fault of the API, not a state.
+	observe(ctx context.Context) (lifecycle.Facts, error)
+	// begin mirrors an intent into the status.
+	begin(op *v1beta1.Operation) state
+	// call carries out the action of the journal.
+	call(ctx context.Context, op *v1beta1.Operation) lifecycle.Reply
+	// settle mirrors an outcome into the status.
+	settle(op *v1beta1.Operation, o lifecycle.Outcome)
+	// rest says how the object is when there is nothing to do; nil leaves the
+	// conditions as they are.
+	rest(f lifecycle.Facts, p *lifecycle.Problem) *state
+	// release removes what the object holds in the cluster, before its finalizer.
+	release(ctx context.Context) error
+	// identify fills in the spec's id where it is empty and tells whether it did.
+	identify() bool
+}
+
+// run is one pass over a target.
+func (e *Engine) run(ctx context.Context, t target) (ctrl.Result, error) {
+	obj := t.object()
+	if gone, err := e.ensureIdentity(ctx, t); err != nil || gone {
+		return ctrl.Result{}, ignoreConflict(err)
+	}
+	before := obj.DeepCopyObject().(client.Object)
+	facts, err := t.observe(ctx)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	next := lifecycle.Next(facts)
+	switch {
+	case next.Done:
+		return ctrl.Result{}, e.release(ctx, t, next.Retained)
+	case next.Action == "":
+		if s := t.rest(facts, next.Problem); s != nil {
+			e.show(t, *s)
+			e.tellProblem(before, t, next.Problem)
+		}
+		return ctrl.Result{RequeueAfter: next.Wait}, e.save(ctx, before, obj)
+	}
+	return e.act(ctx, t, facts, next)
+}
+
+// act saves the intent, calls the broker and saves the outcome.
+func (e *Engine) act(ctx context.Context, t target, f lifecycle.Facts, next lifecycle.Decision) (ctrl.Result, error) {
+	obj := t.object()
+	op := lifecycle.Intent(f, next, uuid.NewString())
+	_, journal := t.status()
+	*journal = op
+	e.show(t, t.begin(op))
+	saved := e.Clock.Now()
+	if err := e.Status().Update(ctx, obj); err != nil {
+		if apierrors.IsConflict(err) {
+			return ctrl.Result{RequeueAfter: 50 * time.Millisecond}, nil
+		}
+		return ctrl.Result{}, fmt.Errorf("save intent: %w", err)
+	}
+	if age := e.Clock.Since(saved); age > e.IntentTTL {
+		return ctrl.Result{}, fmt.Errorf("no call was made: %s passed since the intent was saved, so another process may lead by now", age)
+	}
+	// The call and the save of its outcome go on while this process shuts down;
+	// the manager waits for them.
+	ctx = context.WithoutCancel(ctx)
+	out := lifecycle.Absorb(f, op, t.call(ctx, op))
+	if out.None {
+		return ctrl.Result{}, nil
+	}
+	*journal = out.Op
+	t.settle(op, out)
+	e.show(t, state{ready: out.Ready, reason: out.Reason, message: out.Message, failed: out.Failed, working: out.Ready != metav1.ConditionTrue})
+	if err := e.saveOutcome(ctx, obj, op.AttemptID); err != nil {
+		return ctrl.Result{}, err
+	}
+	ctrl.LoggerFrom(ctx).Info("Broker answered", "action", op.Action, "reason", out.Reason, "externalID", op.ExternalID)
+	e.tell(obj, op.Action, out.Event)
+	return ctrl.Result{RequeueAfter: out.Wait}, nil
+}
+
+// ensureIdentity makes sure that the finalizer and an id are on the live object
+// before anything is asked of a broker. gone: there is nothing to do.
+func (e *Engine) ensureIdentity(ctx context.Context, t target) (gone bool, err error) {
+	obj := t.object()
+	if !obj.GetDeletionTimestamp().IsZero() {
+		return !controllerutil.ContainsFinalizer(obj, v1beta1.Finalizer), nil
+	}
+	before := obj.DeepCopyObject().(client.Object)
+	added := controllerutil.AddFinalizer(obj, v1beta1.Finalizer)
+	if named := t.identify(); !added && !named {
+		return false, nil
+	}
+	err = e.Patch(ctx, obj, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	return err != nil, client.IgnoreNotFound(err)
+}
+
+// release lets a deleted object go: first what it holds in the cluster, then
+// the finalizer.
+func (e *Engine) release(ctx context.Context, t target, retained bool) error {
+	obj := t.object()
+	if err := t.release(ctx); err != nil {
+		return err
+	}
+	if retained {
+		e.tell(obj, v1beta1.ActionDeprovision, &lifecycle.Event{Reason: v1beta1.ReasonRetained,
+			Note: "The object goes; what it stands for stays at the broker, as its deletion policy says."})
+	}
+	before := obj.DeepCopyObject().(client.Object)
+	controllerutil.RemoveFinalizer(obj, v1beta1.Finalizer)
+	err := e.Patch(ctx, obj, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
+	return ignoreConflict(client.IgnoreNotFound(err))
+}
+
+// save writes the status if it changed, unless the object did too meanwhile:
+// then the newer one comes by again.
+func (e *Engine) save(ctx context.Context, before, obj client.Object) error {
+	if equality.Semantic.DeepEqual(before, obj) {
+		return nil
+	}
+	if err := e.Status().Update(ctx, obj); err != nil {
+		return ignoreConflict(client.IgnoreNotFound(fmt.Errorf("save status: %w", err)))
+	}
+	return nil
+}
+
+// saveOutcome writes the status after a call. It has no lock on the version, so
+// that an edit of the object meanwhile cannot lose it; it tests that the object
+// is the same and that the attempt recorded in it is still this one, so that a
+// late writer cannot win.
+func (e *Engine) saveOutcome(ctx context.Context, obj client.Object, attemptID string) error {
+	ctx, cancel := context.WithTimeout(ctx, saveTimeout)
+	defer cancel()
+	status, err := statusJSON(obj)
+	if err != nil {
+		return err
+	}
+	patch, err := json.Marshal([]map[string]any{
+		{"op": "test", "path": "/metadata/uid", "value": obj.GetUID()},
+		{"op": "test", "path": "/status/operation/attemptID", "value": attemptID},
+		{"op": "replace", "path": "/status", "value": status},
+	})
+	if err != nil {
+		return fmt.Errorf("encode outcome: %w", err)
+	}
+	var last error
+	for attempt := range 4 {
+		if attempt > 0 {
+			// An outcome is worth a few tries: without it the call is repeated.
+			select {
+			case <-ctx.Done():
+			case <-e.Clock.After(time.Duration(attempt) * 500 * time.Millisecond):
+			}
+		}
+		last = e.Status().Patch(ctx, obj, client.RawPatch(types.JSONPatchType, patch))
+		if last == nil || apierrors.IsNotFound(last) {
+			return nil
+		}
+		if apierrors.IsInvalid(last) {
+			return fmt.Errorf("another process has taken over this operation, its outcome is not ours to save: %w", last)
+		}
+	}
+	return fmt.Errorf("save outcome: %w", last)
+}
+
+func statusJSON(obj client.Object) (json.RawMessage, error) {
+	raw, err := json.Marshal(obj)
+	if err != nil {
+		return nil, fmt.Errorf("encode status: %w", err)
+	}
+	var holder struct {
+		Status json.RawMessage `json:"status"`
+	}
+	if err := json.Unmarshal(raw, &holder); err != nil {
+		return nil, fmt.Errorf("encode status: %w", err)
+	}
+	return holder.Status, nil
+}
+
+func (e *Engine) show(t target, s state) {
+	status, _ := t.status()
+	status.LastHandledReconcile = t.object().GetAnnotations()[v1beta1.AnnotationReconcile]
+	show(status, t.object().GetGeneration(), e.Clock.Now(), s)
+}
+
+// tellProblem sends an event when what stands in the way has changed.
+func (e *Engine) tellProblem(before client.Object, t target, p *lifecycle.Problem) {
+	if p == nil || equality.Semantic.DeepEqual(before, t.object()) {
+		return
+	}
+	e.tell(t.object(), "Resolve", &lifecycle.Event{Warning: true, Reason: p.Reason, Note: p.Message})
+}
+
+func (e *Engine) tell(obj client.Object, action v1beta1.Action, ev *lifecycle.Event) {
+	if ev == nil {
+		return
+	}
+	kind := corev1.EventTypeNormal
+	if ev.Warning {
+		kind = corev1.EventTypeWarning
+	}
+	e.Recorder.Eventf(obj, nil, kind, ev.Reason, string(action), "%s", ev.Note)
+}

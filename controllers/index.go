@@ -1,0 +1,157 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/svc-cat/catalog/api/v1beta1"
+	"github.com/svc-cat/catalog/internal/inject"
+	"github.com/svc-cat/catalog/internal/resolve"
+)
+
+// Names of the cache's indexes.
+const (
+	indexBrokerName = "brokerName" // classes and plans by their broker's name
+	indexClass      = "class"      // classes by each of their names, see classKey
+	indexPlanClass  = "planClass"  // plans by their class
+	indexWanted     = "wanted"     // unprovisioned instances by the class they name
+	indexBroker     = "broker"     // instances and bindings by the broker that has them
+	indexExternalID = "externalID" // instances by their id
+	indexInstance   = "instance"   // bindings by their instance
+	indexSecret     = "secret"     // all by the Secrets they read or, bindings, write
+	indexBinding    = "binding"    // waiting Pods by the bindings they wait for
+)
+
+func classKey(s resolve.Style, name string) string { return string(s) + "/" + name }
+
+func brokerKey(kind, namespace, name string) string { return kind + "/" + namespace + "/" + name }
+
+// refKey is the brokerKey of a reference in a namespace.
+func refKey(ref *v1beta1.BrokerReference, namespace string) []string {
+	switch {
+	case ref == nil:
+		return nil
+	case ref.Kind == kindClusterBroker:
+		namespace = ""
+	}
+	return []string{brokerKey(ref.Kind, namespace, ref.Name)}
+}
+
+// addIndexes registers all indexes with the cache.
+func addIndexes(ctx context.Context, ix client.FieldIndexer) error {
+	entries := []client.Object{&v1beta1.ClusterServiceClass{}, &v1beta1.ServiceClass{}, &v1beta1.ClusterServicePlan{}, &v1beta1.ServicePlan{}}
+	type index struct {
+		obj   client.Object
+		name  string
+		keyOf client.IndexerFunc
+	}
+	var all []index
+	for _, o := range entries {
+		all = append(all, index{o, indexBrokerName, func(o client.Object) []string { return []string{entryOf(o).owner} }})
+	}
+	all = append(all,
+		index{entries[0], indexClass, classKeys},
+		index{entries[1], indexClass, classKeys},
+		index{entries[2], indexPlanClass, func(o client.Object) []string { return []string{entryOf(o).classRef} }},
+		index{entries[3], indexPlanClass, func(o client.Object) []string { return []string{entryOf(o).classRef} }},
+		index{&v1beta1.ClusterServiceBroker{}, indexSecret, brokerSecrets},
+		index{&v1beta1.ServiceBroker{}, indexSecret, brokerSecrets},
+		index{&v1beta1.ServiceInstance{}, indexWanted, wantedKeys},
+		index{&v1beta1.ServiceInstance{}, indexBroker, instanceBroker},
+		index{&v1beta1.ServiceInstance{}, indexExternalID, instanceIDs},
+		index{&v1beta1.ServiceInstance{}, indexSecret, instanceSecrets},
+		index{&v1beta1.ServiceBinding{}, indexInstance, func(o client.Object) []string { return []string{o.(*v1beta1.ServiceBinding).Spec.InstanceRef.Name} }},
+		index{&v1beta1.ServiceBinding{}, indexBroker, bindingBroker},
+		index{&v1beta1.ServiceBinding{}, indexSecret, bindingSecrets},
+		index{&corev1.Pod{}, indexBinding, podBindings},
+	)
+	for _, i := range all {
+		if err := ix.IndexField(ctx, i.obj, i.name, i.keyOf); err != nil {
+			return fmt.Errorf("index %T by %s: %w", i.obj, i.name, err)
+		}
+	}
+	return nil
+}
+
+// classKeys are the three ways to name a class.
+func classKeys(o client.Object) []string {
+	e := entryOf(o)
+	return []string{
+		classKey(resolve.ByName, e.GetName()), classKey(resolve.ByExternalName, e.class.ExternalName), classKey(resolve.ByExternalID, e.class.ExternalID),
+	}
+}
+
+func wantedKeys(o client.Object) []string {
+	i := o.(*v1beta1.ServiceInstance)
+	w, err := resolve.Want(i.Spec.PlanReference)
+	if err != nil || i.Status.ProvisionStatus == v1beta1.ProvisionStatusProvisioned {
+		return nil
+	}
+	return []string{classKey(w.Style, w.Class)}
+}
+
+func instanceBroker(o client.Object) []string {
+	i := o.(*v1beta1.ServiceInstance)
+	return refKey(i.Status.BrokerRef, i.Namespace)
+}
+
+func bindingBroker(o client.Object) []string {
+	b := o.(*v1beta1.ServiceBinding)
+	return refKey(b.Status.BrokerRef, b.Namespace)
+}
+
+func instanceIDs(o client.Object) []string {
+	i := o.(*v1beta1.ServiceInstance)
+	ids := []string{i.Spec.ExternalID}
+	if i.Status.ExternalID != "" && i.Status.ExternalID != i.Spec.ExternalID {
+		ids = append(ids, i.Status.ExternalID)
+	}
+	return ids
+}
+
+func secretKey(namespace, name string) string { return namespace + "/" + name }
+
+func brokerSecrets(o client.Object) []string {
+	var keys []string
+	for _, use := range brokerOf(o).secrets() {
+		keys = append(keys, secretKey(use.Namespace, use.Name))
+	}
+	return keys
+}
+
+func parameterSecrets(namespace string, from []v1beta1.ParametersFromSource) []string {
+	var keys []string
+	for _, f := range from {
+		if f.SecretKeyRef != nil {
+			keys = append(keys, secretKey(namespace, f.SecretKeyRef.Name))
+		}
+	}
+	return keys
+}
+
+func instanceSecrets(o client.Object) []string {
+	i := o.(*v1beta1.ServiceInstance)
+	return parameterSecrets(i.Namespace, i.Spec.ParametersFrom)
+}
+
+func bindingSecrets(o client.Object) []string {
+	b := o.(*v1beta1.ServiceBinding)
+	name := b.EffectiveSecretName()
+	return append(parameterSecrets(b.Namespace, b.Spec.ParametersFrom),
+		secretKey(b.Namespace, name), secretKey(b.Namespace, v1beta1.EnvSecretName(name)))
+}
+
+func podBindings(o client.Object) []string {
+	in, err := inject.ParseInjected(o.GetAnnotations()[v1beta1.AnnotationInjected])
+	if err != nil {
+		return nil
+	}
+	var names []string
+	for _, b := range in.Bindings {
+		names = append(names, b.Name)
+	}
+	return names
+}

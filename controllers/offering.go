@@ -1,0 +1,206 @@
+package controllers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/svc-cat/catalog/api/v1beta1"
+	"github.com/svc-cat/catalog/internal/lifecycle"
+	"github.com/svc-cat/catalog/internal/resolve"
+)
+
+// offering is what an instance asks for: a class, a plan of it, and its broker.
+type offering struct {
+	class  resolve.Class
+	plan   resolve.Plan
+	broker *broker
+}
+
+// resolve finds the offering and notes in the status what it found.
+func (i *instance) resolve(ctx context.Context, f *lifecycle.Facts) (*lifecycle.Problem, error) {
+	w, err := resolve.Want(i.Spec.PlanReference)
+	if err == nil {
+		i.Status.UserSpecifiedClassName, i.Status.UserSpecifiedPlanName = w.Kind()+"/"+w.Class, w.Plan
+		i.found, err = i.r.find(ctx, w, i.Namespace)
+	}
+	var problem *resolve.Error
+	if errors.As(err, &problem) {
+		return &lifecycle.Problem{Reason: problem.Reason, Message: problem.Message}, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	i.note()
+	b, missing, err := i.r.brokerFor(ctx, i.found.brokerRef(), i.Namespace)
+	if missing != nil || err != nil {
+		return missing, err
+	}
+	i.found.broker = b
+	return i.found.closed(f.Exists), nil
+}
+
+// note records the resolved references; spec stays as the user wrote it.
+func (i *instance) note() {
+	s, c, p := &i.Status, i.found.class.Name, i.found.plan.Name
+	s.ClusterServiceClassRef, s.ClusterServicePlanRef, s.ServiceClassRef, s.ServicePlanRef = nil, nil, nil, nil
+	if i.found.class.Cluster {
+		s.ClusterServiceClassRef, s.ClusterServicePlanRef = &v1beta1.ClusterObjectReference{Name: c}, &v1beta1.ClusterObjectReference{Name: p}
+	} else {
+		s.ServiceClassRef, s.ServicePlanRef = &v1beta1.LocalObjectReference{Name: c}, &v1beta1.LocalObjectReference{Name: p}
+	}
+	s.UserSpecifiedPlanName = i.found.plan.Spec.ExternalName
+}
+
+func (o offering) brokerRef() *v1beta1.BrokerReference {
+	if o.class.Cluster {
+		return &v1beta1.BrokerReference{Kind: kindClusterBroker, Name: o.class.Broker}
+	}
+	return &v1beta1.BrokerReference{Kind: kindBroker, Name: o.class.Broker}
+}
+
+// closed says why nothing new can be had of the offering, nil if it can.
+func (o offering) closed(exists bool) *lifecycle.Problem {
+	switch {
+	case exists:
+		return nil
+	case o.class.Removed:
+		return &lifecycle.Problem{Reason: v1beta1.ReasonReferencesDeletedServiceClass, Message: fmt.Sprintf(
+			"The broker does not offer class %q any more, so nothing new can be provisioned of it; choose another class.", o.class.Spec.ExternalName)}
+	case o.plan.Removed:
+		return &lifecycle.Problem{Reason: v1beta1.ReasonReferencesDeletedServicePlan, Message: fmt.Sprintf(
+			"The broker does not offer plan %q of class %q any more, so nothing new can be provisioned of it; choose another plan.", o.plan.Spec.ExternalName, o.class.Spec.ExternalName)}
+	case !o.broker.GetDeletionTimestamp().IsZero():
+		return &lifecycle.Problem{Reason: v1beta1.ReasonReferencesNonexistentBroker, Message: fmt.Sprintf(
+			"The broker %q is being deleted, so nothing new can be provisioned at it; choose a class of another broker.", o.broker.GetName())}
+	}
+	return nil
+}
+
+// resolved reads the class and the plan that an instance stands on. What is gone
+// is left zero: an instance outlives its catalog entry.
+func (e *Engine) resolved(ctx context.Context, i *v1beta1.ServiceInstance) (offering, error) {
+	var o offering
+	s := &i.Status
+	cc, c := &v1beta1.ClusterServiceClass{}, &v1beta1.ServiceClass{}
+	cp, p := &v1beta1.ClusterServicePlan{}, &v1beta1.ServicePlan{}
+	for _, want := range []struct {
+		name, namespace string
+		obj             client.Object
+		found           func()
+	}{
+		{nameOf(s.ClusterServiceClassRef), "", cc, func() { o.class = resolve.FromClusterClass(cc) }},
+		{localName(s.ServiceClassRef), i.Namespace, c, func() { o.class = resolve.FromClass(c) }},
+		{nameOf(s.ClusterServicePlanRef), "", cp, func() { o.plan = resolve.FromClusterPlan(cp) }},
+		{localName(s.ServicePlanRef), i.Namespace, p, func() { o.plan = resolve.FromPlan(p) }},
+	} {
+		if want.name == "" {
+			continue
+		}
+		err := e.Get(ctx, client.ObjectKey{Namespace: want.namespace, Name: want.name}, want.obj)
+		if client.IgnoreNotFound(err) != nil {
+			return o, fmt.Errorf("read %q: %w", want.name, err)
+		}
+		if err == nil {
+			want.found()
+		}
+	}
+	return o, nil
+}
+
+// bindable is the plan's word, else the class's; what is gone forbids nothing.
+func (o offering) bindable() bool {
+	if o.plan.Spec != nil && o.plan.Spec.Bindable != nil {
+		return *o.plan.Spec.Bindable
+	}
+	return o.class.Spec == nil || o.class.Spec.Bindable
+}
+
+// find looks in the cache for the class and the plan that w names.
+func (e *Engine) find(ctx context.Context, w resolve.Wanted, namespace string) (offering, error) {
+	classes, err := e.candidates(ctx, w, namespace)
+	if err != nil {
+		return offering{}, err
+	}
+	var plans []resolve.Plan
+	for _, c := range classes {
+		own, err := e.plansOf(ctx, c, namespace)
+		if err != nil {
+			return offering{}, err
+		}
+		plans = append(plans, own...)
+	}
+	class, plan, err := resolve.Resolve(w, classes, plans)
+	return offering{class: class, plan: plan}, err
+}
+
+// candidates are the classes with the wanted name, by index.
+func (e *Engine) candidates(ctx context.Context, w resolve.Wanted, namespace string) ([]resolve.Class, error) {
+	field := client.MatchingFields{indexClass: classKey(w.Style, w.Class)}
+	var list client.ObjectList = &v1beta1.ServiceClassList{}
+	opts := []client.ListOption{field, client.InNamespace(namespace)}
+	if w.Cluster {
+		list, opts = &v1beta1.ClusterServiceClassList{}, opts[:1]
+	}
+	if err := e.List(ctx, list, opts...); err != nil {
+		return nil, fmt.Errorf("look for class %q: %w", w.Class, err)
+	}
+	var out []resolve.Class
+	err := apimeta.EachListItem(list, func(o runtime.Object) error {
+		switch c := o.(type) {
+		case *v1beta1.ClusterServiceClass:
+			out = append(out, resolve.FromClusterClass(c))
+		case *v1beta1.ServiceClass:
+			out = append(out, resolve.FromClass(c))
+		}
+		return nil
+	})
+	return out, err
+}
+
+// plansOf are the plans of a class, by index.
+func (e *Engine) plansOf(ctx context.Context, c resolve.Class, namespace string) ([]resolve.Plan, error) {
+	field := client.MatchingFields{indexPlanClass: c.Name}
+	var list client.ObjectList = &v1beta1.ServicePlanList{}
+	opts := []client.ListOption{field, client.InNamespace(namespace)}
+	if c.Cluster {
+		list, opts = &v1beta1.ClusterServicePlanList{}, opts[:1]
+	}
+	if err := e.List(ctx, list, opts...); err != nil {
+		return nil, fmt.Errorf("look for plans of class %q: %w", c.Name, err)
+	}
+	var out []resolve.Plan
+	err := apimeta.EachListItem(list, func(o runtime.Object) error {
+		switch p := o.(type) {
+		case *v1beta1.ClusterServicePlan:
+			out = append(out, resolve.FromClusterPlan(p))
+		case *v1beta1.ServicePlan:
+			out = append(out, resolve.FromPlan(p))
+		}
+		return nil
+	})
+	return out, err
+}
+
+// checkID makes sure that no other object holds the instance's id.
+func (i *instance) checkID(ctx context.Context, _ *lifecycle.Facts) (*lifecycle.Problem, error) {
+	var list v1beta1.ServiceInstanceList
+	if err := i.r.List(ctx, &list, client.MatchingFields{indexExternalID: i.Status.ExternalID}); err != nil {
+		return nil, fmt.Errorf("look for id %q: %w", i.Status.ExternalID, err)
+	}
+	var others []client.Object
+	for n := range list.Items {
+		o := &list.Items[n]
+		if ref := o.Status.BrokerRef; ref == nil || *ref == i.found.broker.ref() {
+			others = append(others, o)
+		}
+	}
+	if holder := idHolder(i.ServiceInstance, others); holder != nil {
+		return duplicateID(i.Status.ExternalID, holder), nil
+	}
+	return nil, nil
+}

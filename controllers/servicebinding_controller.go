@@ -1,0 +1,310 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/google/uuid"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/svc-cat/catalog/api/v1beta1"
+	"github.com/svc-cat/catalog/internal/lifecycle"
+	"github.com/svc-cat/catalog/internal/params"
+	"github.com/svc-cat/catalog/osb"
+)
+
+// BindingReconciler binds, stores credentials in Secrets, and unbinds.
+type BindingReconciler struct{ *Engine }
+
+// Reconcile is one pass over a ServiceBinding.
+func (r *BindingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
+	obj := &v1beta1.ServiceBinding{}
+	if err := r.Get(ctx, req.NamespacedName, obj); err != nil {
+		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	return r.run(ctx, &binding{ServiceBinding: obj.DeepCopy(), r: r})
+}
+
+// binding is a ServiceBinding on its way through one pass.
+type binding struct {
+	*v1beta1.ServiceBinding
+	r *BindingReconciler
+	// gathered by observe
+	instance *v1beta1.ServiceInstance
+	found    offering
+	params   params.Merged
+	space    types.UID
+	client   *osb.Client
+	// leftOut are credential keys that did not fit, known after a bind.
+	leftOut []string
+}
+
+func (b *binding) object() client.Object { return b.ServiceBinding }
+
+func (b *binding) status() (*v1beta1.CommonStatus, **v1beta1.Operation) {
+	return &b.Status.CommonStatus, &b.Status.Operation
+}
+
+// identify gives the binding an id that says it was made here.
+func (b *binding) identify() bool {
+	if b.Spec.ExternalID != "" {
+		return false
+	}
+	b.Spec.ExternalID, b.Spec.ExternalIDOrigin = uuid.NewString(), v1beta1.ExternalIDGenerated
+	return true
+}
+
+func (b *binding) observe(ctx context.Context) (lifecycle.Facts, error) {
+	s := &b.Status
+	if s.ExternalID == "" {
+		s.ExternalID = b.Spec.ExternalID
+	}
+	f := lifecycle.Facts{
+		Kind: lifecycle.Binding, Now: b.r.Clock.Now(), Deleting: !b.DeletionTimestamp.IsZero(),
+		Exists: s.Binding != nil, MayExist: s.UnbindStatus == v1beta1.UnbindStatusRequired,
+		Ours:       b.Spec.ExternalIDOrigin == v1beta1.ExternalIDGenerated || s.CreatedByUs,
+		ExternalID: s.ExternalID, BaseID: b.Spec.ExternalID, Op: s.Operation, Mitigate: true,
+		Have: b.have(),
+	}
+	var problem *lifecycle.Problem
+	var err error
+	switch {
+	case f.Deleting, s.Operation != nil && s.Operation.Action == v1beta1.ActionMitigate:
+		problem, err = b.observeRemoval(ctx, &f)
+	case !f.Exists:
+		problem, err = b.wish(ctx, &f)
+	}
+	if problem != nil {
+		f.Wish, f.Blocked = nil, problem
+	}
+	return f, err
+}
+
+// sent are the properties that the broker accepted, or else was last sent.
+func (b *binding) sent() *v1beta1.ServiceBindingProperties {
+	if p := b.Status.ExternalProperties; p != nil {
+		return p
+	}
+	return b.Status.InProgressProperties
+}
+
+func (b *binding) have() lifecycle.Request {
+	p := b.sent()
+	if p == nil {
+		return lifecycle.Request{}
+	}
+	return lifecycle.Request{
+		ExternalID: b.Status.ExternalID, ServiceID: p.ServiceExternalID, PlanID: p.PlanExternalID, Checksum: p.ParameterChecksum,
+	}
+}
+
+// observeRemoval needs the broker, and of the rest only what was recorded, so
+// that it works when instance, class and plan are gone.
+func (b *binding) observeRemoval(ctx context.Context, f *lifecycle.Facts) (*lifecycle.Problem, error) {
+	if !f.MayExist {
+		return nil, nil
+	}
+	at, problem, err := b.r.brokerFor(ctx, b.Status.BrokerRef, b.Namespace)
+	if problem != nil || err != nil {
+		return problem, err
+	}
+	return b.connect(ctx, at, f)
+}
+
+// wish finds out what the spec asks for. A problem says what is missing.
+func (b *binding) wish(ctx context.Context, f *lifecycle.Facts) (*lifecycle.Problem, error) {
+	for _, step := range []func(context.Context, *lifecycle.Facts) (*lifecycle.Problem, error){
+		b.checkSpec, b.findInstance, b.findOffering, b.mergeParameters, b.checkSecrets, b.findSpace, b.connectFound,
+	} {
+		if problem, err := step(ctx, f); problem != nil || err != nil {
+			return problem, err
+		}
+	}
+	have := b.instance.Status.ExternalProperties
+	f.Wish = &lifecycle.Request{
+		ServiceID: have.ServiceExternalID, PlanID: have.ClusterServicePlanExternalID + have.ServicePlanExternalID,
+		Checksum: b.params.Checksum, Generation: b.Generation,
+	}
+	f.Token = retryToken(f.Token+b.instance.Status.ExternalID, *f.Wish, b.Annotations)
+	return nil, nil
+}
+
+// findInstance waits for the instance to be there and usable. It is watched.
+func (b *binding) findInstance(ctx context.Context, _ *lifecycle.Facts) (*lifecycle.Problem, error) {
+	name := b.Spec.InstanceRef.Name
+	b.instance = &v1beta1.ServiceInstance{}
+	err := b.r.Get(ctx, types.NamespacedName{Namespace: b.Namespace, Name: name}, b.instance)
+	if apierrors.IsNotFound(err) {
+		return &lifecycle.Problem{Reason: v1beta1.ReasonReferencesNonexistentInstance, Message: fmt.Sprintf(
+			"There is no ServiceInstance %q in this namespace yet; the binding goes on as soon as it is made. If the name is wrong, make the binding anew.", name)}, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read instance %q: %w", name, err)
+	}
+	i := b.instance
+	switch {
+	case !i.DeletionTimestamp.IsZero():
+		return &lifecycle.Problem{Reason: v1beta1.ReasonErrorInstanceNotReady, Message: fmt.Sprintf(
+			"Instance %q is being deleted, so nothing new can be bound to it; delete this binding too.", name)}, nil
+	case i.Status.ProvisionStatus != v1beta1.ProvisionStatusProvisioned || i.Status.ExternalProperties == nil || i.Status.BrokerRef == nil:
+		return &lifecycle.Problem{Reason: v1beta1.ReasonErrorInstanceNotReady, Message: fmt.Sprintf(
+			"Instance %q is not provisioned yet; the binding goes on as soon as it is. %s", name, readyMessage(&i.Status.CommonStatus))}, nil
+	}
+	return nil, nil
+}
+
+// findOffering reads class and plan; both may be gone while the instance lives.
+func (b *binding) findOffering(ctx context.Context, f *lifecycle.Facts) (*lifecycle.Problem, error) {
+	at, problem, err := b.r.brokerFor(ctx, b.instance.Status.BrokerRef, b.Namespace)
+	if problem != nil || err != nil {
+		return problem, err
+	}
+	if o := at.spec.OSB; o != nil {
+		f.Mitigate = o.OrphanMitigation != v1beta1.Disabled
+	}
+	if b.found, err = b.r.resolved(ctx, b.instance); err != nil {
+		return nil, err
+	}
+	b.found.broker = at
+	if b.found.bindable() {
+		return nil, nil
+	}
+	return &lifecycle.Problem{Reason: v1beta1.ReasonErrorNonbindableClass, Message: fmt.Sprintf(
+		"Instances of plan %q of class %q cannot be bound; delete this binding, or choose another plan for the instance.",
+		b.found.plan.Spec.ExternalName, b.found.class.Spec.ExternalName)}, nil
+}
+
+func (b *binding) mergeParameters(ctx context.Context, _ *lifecycle.Facts) (_ *lifecycle.Problem, err error) {
+	var problem *lifecycle.Problem
+	b.params, problem, err = b.r.parameters(ctx, b.Namespace, b.Spec.Parameters, b.Spec.ParametersFrom)
+	if problem != nil || err != nil || b.found.plan.Spec == nil {
+		return problem, err
+	}
+	return checkSchema(b.found.plan.Spec.ServiceBindingCreateParameterSchema, b.params.JSON), nil
+}
+
+func (b *binding) findSpace(ctx context.Context, _ *lifecycle.Facts) (_ *lifecycle.Problem, err error) {
+	b.space, err = b.r.namespaceUID(ctx, b.Namespace)
+	return nil, err
+}
+
+func (b *binding) connectFound(ctx context.Context, f *lifecycle.Facts) (*lifecycle.Problem, error) {
+	return b.connect(ctx, b.found.broker, f)
+}
+
+func (b *binding) connect(ctx context.Context, at *broker, f *lifecycle.Facts) (problem *lifecycle.Problem, err error) {
+	b.client, f.Token, problem, err = b.r.connect(ctx, at)
+	return problem, err
+}
+
+func (b *binding) begin(op *v1beta1.Operation) state {
+	s := &b.Status
+	s.OperationStartTime = &op.StartTime
+	switch op.Action {
+	case v1beta1.ActionBind:
+		s.CurrentOperation, s.UnbindStatus = string(op.Action), v1beta1.UnbindStatusRequired
+		s.InProgressProperties = &v1beta1.ServiceBindingProperties{
+			ParameterChecksum: op.ParameterChecksum, InstanceExternalID: b.instance.Status.ExternalID,
+			ServiceExternalID: op.ServiceID, PlanExternalID: op.PlanID,
+		}
+		if b.params.Redacted != nil {
+			s.InProgressProperties.Parameters = &runtime.RawExtension{Raw: b.params.Redacted}
+		}
+		s.BrokerRef = ptr.To(b.found.broker.ref())
+		return inFlight(v1beta1.ReasonBindingRequestInFlight, "The broker is being asked for credentials.")
+	case v1beta1.ActionMitigate:
+		s.OrphanMitigationInProgress = true
+		return inFlight(v1beta1.ReasonBindingNeedsOrphanMitigation, mitigationMessage(op))
+	}
+	s.CurrentOperation = string(op.Action)
+	return inFlight(v1beta1.ReasonUnbindingRequestInFlight, "The broker is being asked to revoke the credentials.")
+}
+
+func (b *binding) call(ctx context.Context, op *v1beta1.Operation) lifecycle.Reply {
+	instanceID := b.sent().InstanceExternalID
+	if op.Action != v1beta1.ActionBind {
+		resp, err := b.client.Unbind(ctx, &osb.UnbindRequest{
+			InstanceID: instanceID, BindingID: op.ExternalID, ServiceID: op.ServiceID, PlanID: op.PlanID})
+		return lifecycle.Reply{Err: err, Async: resp != nil && resp.Async}
+	}
+	resp, err := b.client.Bind(ctx, &osb.BindRequest{
+		InstanceID: instanceID, BindingID: op.ExternalID, ServiceID: op.ServiceID, PlanID: op.PlanID,
+		AppGUID: string(b.space), BindResource: &osb.BindResource{AppGUID: string(b.space)},
+		Context: b.r.osbContext(b.Namespace, b.instance.Name), Parameters: b.params.JSON,
+	})
+	if err != nil {
+		return b.look(ctx, op, err)
+	}
+	if resp.Async {
+		return lifecycle.Reply{Async: true}
+	}
+	return lifecycle.Reply{Existed: resp.Existed, StoreErr: b.store(ctx, resp.Credentials)}
+}
+
+// look fetches the binding that a broker says it has already, where that can be
+// ours: a lost answer comes back so (OSB 2.17, pitfall 18).
+func (b *binding) look(ctx context.Context, op *v1beta1.Operation, refusal error) lifecycle.Reply {
+	reply := lifecycle.Reply{Err: refusal}
+	mayBeOurs := op.UnreadAttempts > 0 || b.Spec.ExternalIDOrigin != v1beta1.ExternalIDGenerated
+	if !mayBeOurs || !osb.IsKind(refusal, osb.KindConflict) || b.found.class.Spec == nil || !b.found.class.Spec.BindingRetrievable {
+		return reply
+	}
+	got, err := b.client.GetBinding(ctx, &osb.GetBindingRequest{
+		InstanceID: b.sent().InstanceExternalID, BindingID: op.ExternalID, ServiceID: op.ServiceID, PlanID: op.PlanID})
+	if err != nil {
+		return reply
+	}
+	reply.Found, reply.Existed = &lifecycle.Found{}, true
+	reply.StoreErr = b.store(ctx, got.Credentials)
+	return reply
+}
+
+func (b *binding) settle(op *v1beta1.Operation, o lifecycle.Outcome) {
+	s := &b.Status
+	s.ExternalID, s.CreatedByUs = o.ExternalID, o.CreatedByUs
+	s.OrphanMitigationInProgress = o.Op != nil && o.Op.Action == v1beta1.ActionMitigate
+	s.UnbindStatus = v1beta1.UnbindStatusNotRequired
+	if o.MayExist {
+		s.UnbindStatus = v1beta1.UnbindStatusRequired
+	}
+	if o.Op == nil || o.Op.Terminal && !o.MayExist {
+		s.CurrentOperation, s.OperationStartTime = "", nil
+	}
+	switch {
+	case o.Exists && op.Action == v1beta1.ActionBind:
+		s.ExternalProperties, s.InProgressProperties, s.ReconciledGeneration = s.InProgressProperties, nil, op.Generation
+		s.Binding = &v1beta1.LocalObjectReference{Name: b.EffectiveSecretName()}
+		s.EnvSecretName = v1beta1.EnvSecretName(b.EffectiveSecretName())
+		b.showLeftOut()
+	case !o.MayExist:
+		s.ExternalProperties = nil
+		if op.Action == v1beta1.ActionUnbind {
+			s.UnbindStatus, s.InProgressProperties, s.Binding, s.EnvSecretName = v1beta1.UnbindStatusSucceeded, nil, nil, ""
+		}
+	}
+}
+
+func (b *binding) showLeftOut() {
+	if len(b.leftOut) == 0 {
+		apimeta.RemoveStatusCondition(&b.Status.Conditions, v1beta1.ConditionKeysLeftOut)
+		return
+	}
+	apimeta.SetStatusCondition(&b.Status.Conditions, metav1.Condition{
+		Type: v1beta1.ConditionKeysLeftOut, Status: metav1.ConditionTrue, Reason: v1beta1.ReasonKeysLeftOut,
+		Message: leftOutMessage(b.leftOut), ObservedGeneration: b.Generation, LastTransitionTime: metav1.NewTime(b.r.Clock.Now()),
+	})
+}
+
+func (b *binding) rest(f lifecycle.Facts, p *lifecycle.Problem) *state {
+	if p == nil {
+		return nil
+	}
+	return &state{ready: metav1.ConditionFalse, reason: p.Reason, message: p.Message, failed: userMustAct(p.Reason) && !f.Deleting, working: true}
+}

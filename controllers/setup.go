@@ -1,0 +1,229 @@
+package controllers
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/clock"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+
+	"github.com/svc-cat/catalog/api/v1beta1"
+	"github.com/svc-cat/catalog/osb"
+)
+
+// Options are what the controllers need to know.
+type Options struct {
+	// ClusterID identifies this cluster to brokers; see EnsureClusterID.
+	ClusterID string
+	// Concurrent is how many objects of a kind are worked on at once.
+	Concurrent int
+	// OSBTimeout bounds a request to a broker that names no timeout.
+	OSBTimeout time.Duration
+	// RelistInterval holds for brokers that name none.
+	RelistInterval time.Duration
+	// IntentTTL is how old a saved intent may be when its call begins.
+	IntentTTL time.Duration
+	// Observer is told of each call to a broker; may be nil.
+	Observer func(brokerKind, brokerName string) osb.Observer
+	// Clock is the time; nil means the real one.
+	Clock clock.Clock
+}
+
+// CacheOptions keep the cache small: of Pods only those that wait, of Secrets
+// only what names and versions them, and of nothing its managed fields.
+func CacheOptions() cache.Options {
+	waiting := labels.SelectorFromSet(labels.Set{v1beta1.LabelInjection: v1beta1.InjectionWaiting})
+	return cache.Options{
+		DefaultTransform: slim,
+		ByObject:         map[client.Object]cache.ByObject{&corev1.Pod{}: {Label: waiting}},
+	}
+}
+
+// slim drops what no controller reads. Annotations of Secrets may quote their
+// content, so they are not kept either.
+func slim(obj any) (any, error) {
+	o, ok := obj.(metav1.Object)
+	if !ok {
+		return obj, nil
+	}
+	o.SetManagedFields(nil)
+	if m, ok := obj.(*metav1.PartialObjectMetadata); ok {
+		m.Annotations, m.Labels = nil, nil
+	}
+	return obj, nil
+}
+
+// ClientOptions make reads of Secrets and a few others live.
+func ClientOptions() client.Options {
+	return client.Options{Cache: &client.CacheOptions{
+		DisableFor: []client.Object{&corev1.Secret{}, &corev1.ConfigMap{}, &corev1.Namespace{}},
+	}}
+}
+
+// Setup registers all controllers with a manager that was made with
+// CacheOptions and ClientOptions.
+func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
+	if o.Clock == nil {
+		o.Clock = clock.RealClock{}
+	}
+	if err := addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return err
+	}
+	clients := &Clients{Reader: mgr.GetClient(), Timeout: o.OSBTimeout, Observer: o.Observer}
+	engine := &Engine{
+		Client: mgr.GetClient(), Clients: clients, Recorder: mgr.GetEventRecorder("service-catalog"),
+		Clock: o.Clock, ClusterID: o.ClusterID, IntentTTL: o.IntentTTL,
+	}
+	s := setup{mgr: mgr, read: mgr.GetClient(), concurrent: max(1, o.Concurrent)}
+	for _, kind := range []string{kindClusterBroker, kindBroker} {
+		r := &BrokerReconciler{Client: mgr.GetClient(), Kind: kind, Clients: clients, Recorder: engine.Recorder, Clock: o.Clock, RelistInterval: o.RelistInterval}
+		if err := s.brokers(kind, r); err != nil {
+			return fmt.Errorf("set up %s: %w", kind, err)
+		}
+	}
+	if err := s.instances(&InstanceReconciler{engine}); err != nil {
+		return fmt.Errorf("set up instances: %w", err)
+	}
+	if err := s.bindings(&BindingReconciler{engine}); err != nil {
+		return fmt.Errorf("set up bindings: %w", err)
+	}
+	if err := s.pods(&PodReconciler{Client: mgr.GetClient(), Recorder: engine.Recorder, Clock: o.Clock}); err != nil {
+		return fmt.Errorf("set up waiting Pods: %w", err)
+	}
+	return nil
+}
+
+type setup struct {
+	mgr        ctrl.Manager
+	read       client.Reader
+	concurrent int
+}
+
+func (s setup) options() controller.Options {
+	return controller.Options{MaxConcurrentReconciles: s.concurrent}
+}
+
+func (s setup) brokers(kind string, r reconcile.Reconciler) error {
+	list := func() client.ObjectList {
+		if kind == kindClusterBroker {
+			return &v1beta1.ClusterServiceBrokerList{}
+		}
+		return &v1beta1.ServiceBrokerList{}
+	}
+	return ctrl.NewControllerManagedBy(s.mgr).Named("brokers-"+kind).For(newBroker(kind).Object).
+		WatchesMetadata(&corev1.Secret{}, s.by(list, indexSecret, secretOf)).
+		Watches(&v1beta1.ServiceInstance{}, handler.EnqueueRequestsFromMapFunc(brokerOfInstance(kind))).
+		WithOptions(s.options()).Complete(r)
+}
+
+func (s setup) instances(r reconcile.Reconciler) error {
+	list := func() client.ObjectList { return &v1beta1.ServiceInstanceList{} }
+	wanted := s.by(list, indexWanted, classKeys)
+	return ctrl.NewControllerManagedBy(s.mgr).Named("instances").For(&v1beta1.ServiceInstance{}).
+		Watches(&v1beta1.ServiceBinding{}, handler.EnqueueRequestsFromMapFunc(instanceOfBinding)).
+		Watches(&v1beta1.ClusterServiceClass{}, wanted).
+		Watches(&v1beta1.ServiceClass{}, wanted).
+		Watches(&v1beta1.ClusterServicePlan{}, s.by(list, indexWanted, s.classOfPlan)).
+		Watches(&v1beta1.ServicePlan{}, s.by(list, indexWanted, s.classOfPlan)).
+		Watches(&v1beta1.ClusterServiceBroker{}, s.by(list, indexBroker, keyOfBroker)).
+		Watches(&v1beta1.ServiceBroker{}, s.by(list, indexBroker, keyOfBroker)).
+		WatchesMetadata(&corev1.Secret{}, s.by(list, indexSecret, secretOf)).
+		WithOptions(s.options()).Complete(r)
+}
+
+func (s setup) bindings(r reconcile.Reconciler) error {
+	list := func() client.ObjectList { return &v1beta1.ServiceBindingList{} }
+	return ctrl.NewControllerManagedBy(s.mgr).Named("bindings").For(&v1beta1.ServiceBinding{}).
+		Watches(&v1beta1.ServiceInstance{}, s.by(list, indexInstance, func(o client.Object) []string { return []string{o.GetName()} })).
+		Watches(&v1beta1.ClusterServiceBroker{}, s.by(list, indexBroker, keyOfBroker)).
+		Watches(&v1beta1.ServiceBroker{}, s.by(list, indexBroker, keyOfBroker)).
+		WatchesMetadata(&corev1.Secret{}, s.by(list, indexSecret, secretOf)).
+		WithOptions(s.options()).Complete(r)
+}
+
+func (s setup) pods(r reconcile.Reconciler) error {
+	list := func() client.ObjectList { return &corev1.PodList{} }
+	return ctrl.NewControllerManagedBy(s.mgr).Named("waiting-pods").For(&corev1.Pod{}).
+		Watches(&v1beta1.ServiceBinding{}, s.by(list, indexBinding, func(o client.Object) []string { return []string{o.GetName()} })).
+		WithOptions(s.options()).Complete(r)
+}
+
+// by maps an event to the objects that an index finds under the keys of the
+// event's object. A namespaced object only wakes its own namespace's.
+func (s setup) by(list func() client.ObjectList, index string, keys func(client.Object) []string) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []reconcile.Request {
+		var out []reconcile.Request
+		for _, key := range keys(o) {
+			found := list()
+			opts := []client.ListOption{client.MatchingFields{index: key}}
+			if index != indexSecret {
+				opts = append(opts, client.InNamespace(o.GetNamespace()))
+			}
+			if err := s.read.List(ctx, found, opts...); err != nil {
+				ctrl.LoggerFrom(ctx).Error(err, "Could not tell who waits for an object", "index", index)
+				continue
+			}
+			_ = apimeta.EachListItem(found, func(item runtime.Object) error { // never fails: the func does not
+				out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(item.(client.Object))})
+				return nil
+			})
+		}
+		return out
+	})
+}
+
+func secretOf(o client.Object) []string { return []string{secretKey(o.GetNamespace(), o.GetName())} }
+
+func keyOfBroker(o client.Object) []string {
+	b := brokerOf(o)
+	return []string{brokerKey(b.kind, b.GetNamespace(), b.GetName())}
+}
+
+// classOfPlan names the class of a plan in all ways; of a class that is not
+// there yet, the Kubernetes name is all there is.
+func (s setup) classOfPlan(o client.Object) []string {
+	e := entryOf(o)
+	var class client.Object = &v1beta1.ServiceClass{}
+	if o.GetNamespace() == "" {
+		class = &v1beta1.ClusterServiceClass{}
+	}
+	key := types.NamespacedName{Namespace: o.GetNamespace(), Name: e.classRef}
+	if err := s.read.Get(context.Background(), key, class); err != nil {
+		return nil // the class' own event wakes who waits for it
+	}
+	return classKeys(class)
+}
+
+func instanceOfBinding(_ context.Context, o client.Object) []reconcile.Request {
+	name := o.(*v1beta1.ServiceBinding).Spec.InstanceRef.Name
+	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: o.GetNamespace(), Name: name}}}
+}
+
+// brokerOfInstance wakes a broker when something on it changes, so that a
+// deleted broker goes with its last instance.
+func brokerOfInstance(kind string) handler.MapFunc {
+	return func(_ context.Context, o client.Object) []reconcile.Request {
+		i := o.(*v1beta1.ServiceInstance)
+		ref := i.Status.BrokerRef
+		if ref == nil || ref.Kind != kind || i.DeletionTimestamp.IsZero() {
+			return nil
+		}
+		key := types.NamespacedName{Name: ref.Name}
+		if kind == kindBroker {
+			key.Namespace = i.Namespace
+		}
+		return []reconcile.Request{{NamespacedName: key}}
+	}
+}
