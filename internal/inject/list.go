@@ -1,0 +1,163 @@
+package inject
+
+import (
+	"bytes"
+	"fmt"
+	"path"
+	"strings"
+)
+
+// list is an array of objects as it stands in the Pod; nil if it is missing or
+// null, and then a patch has to create it.
+type list []byte
+
+// list takes the next value, which must be an array or null.
+func (r *reader) list() (list, error) {
+	v, err := r.value()
+	switch {
+	case err != nil:
+		return nil, err
+	case v[0] == 'n':
+		return nil, nil
+	case v[0] != '[':
+		return nil, fmt.Errorf("%w: a list is not an array", ErrMalformed)
+	}
+	return v, nil
+}
+
+// entry is what matters of an element of any of the lists: env, envFrom,
+// volumeMounts, volumes, schedulingGates.
+type entry struct {
+	name, value, mountPath, prefix []byte
+	// secret is the Secret that the element refers to, if it does; key is the
+	// key in it.
+	secret, key []byte
+	valueFrom   bool
+}
+
+// each visits the elements of a list until visit returns false. Visits must
+// not nest: one Pod has one reader.
+func (p *Pod) each(l list, visit func(e *entry) bool) error {
+	if l == nil {
+		return nil
+	}
+	r := &p.reader
+	r.reset(l)
+	more := true
+	return r.array(func(int) error {
+		if !more {
+			return r.skip()
+		}
+		var e entry
+		if err := r.object(func(name []byte) error { return r.member(&e, name) }); err != nil {
+			return err
+		}
+		more = visit(&e)
+		return nil
+	})
+}
+
+// member takes one member of an element.
+func (r *reader) member(e *entry, name []byte) (err error) {
+	switch string(name) {
+	case "name":
+		e.name, err = r.text()
+	case "value":
+		e.value, err = r.text()
+	case "mountPath":
+		e.mountPath, err = r.text()
+	case "prefix":
+		e.prefix, err = r.text()
+	case "secret": // of a volume
+		err = r.fields(func(name []byte) *[]byte { return pick(name, "secretName", &e.secret) })
+	case "secretRef": // of envFrom
+		err = r.fields(func(name []byte) *[]byte { return pick(name, "name", &e.secret) })
+	case "valueFrom":
+		e.valueFrom = r.kind() != 'n'
+		err = r.object(func(name []byte) error {
+			if string(name) != "secretKeyRef" {
+				return r.skip()
+			}
+			return r.fields(func(name []byte) *[]byte {
+				if string(name) == "key" {
+					return &e.key
+				}
+				return pick(name, "name", &e.secret)
+			})
+		})
+	default:
+		err = r.skip()
+	}
+	return err
+}
+
+// fields takes an object and stores those members that dst gives a place.
+func (r *reader) fields(dst func(name []byte) *[]byte) error {
+	return r.object(func(name []byte) error {
+		to := dst(name)
+		if to == nil {
+			return r.skip()
+		}
+		text, err := r.text()
+		*to = text
+		return err
+	})
+}
+
+func pick(name []byte, want string, to *[]byte) *[]byte {
+	if string(name) == want {
+		return to
+	}
+	return nil
+}
+
+// mayContain says quickly that a name is not in a list. A true is no proof: it
+// may stand elsewhere, or be spelled with escapes.
+func (l list) mayContain(name string) bool {
+	return bytes.Contains(l, []byte(name)) || bytes.Contains(l, []byte(`\u00`))
+}
+
+// root is the value of SERVICE_BINDING_ROOT that a container sets itself; set
+// is false if it sets none. The refusal, if any, is why it cannot be used.
+func (p *Pod) root(c *container) (value string, set bool, err error) {
+	if !c.env.mayContain(bindingRoot) {
+		return "", false, nil
+	}
+	indirect := false
+	err = p.each(c.env, func(e *entry) bool {
+		if string(e.name) == bindingRoot { // the last one wins, as in the kubelet
+			value, set, indirect = string(e.value), true, e.valueFrom
+		}
+		return true
+	})
+	if err != nil || !set {
+		return "", false, err
+	}
+	if indirect {
+		return "", true, refuse(ReasonRoot, "container %s takes %s from elsewhere, so that its value cannot be known here; give it as a plain value, or set the annotation mount-path", show(c.name), bindingRoot)
+	}
+	if problem := badPath(value); problem != "" {
+		return "", true, refuse(ReasonRoot, "container %s sets %s to %s, which %s; set it to an absolute path, or set the annotation mount-path", show(c.name), bindingRoot, show(value), problem)
+	}
+	return value, true, nil
+}
+
+// badPath says what is wrong with a directory to mount at, or "".
+func badPath(dir string) string {
+	switch {
+	case !strings.HasPrefix(dir, "/"):
+		return "is not absolute"
+	case strings.Contains(dir, "$("):
+		return "contains $(, whose value cannot be known here"
+	case strings.ContainsFunc(dir, func(r rune) bool { return r < ' ' || r == 0x7f || r == ':' }):
+		return "contains a colon or a control character"
+	case path.Clean(dir) == "/":
+		return "is the root of the file system"
+	}
+	for part := range strings.SplitSeq(dir, "/") {
+		if part == ".." {
+			return "contains .."
+		}
+	}
+	return ""
+}
