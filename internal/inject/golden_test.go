@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -62,6 +63,9 @@ func testGolden(t *testing.T, dir string) {
 
 	var pod corev1.Pod
 	require.NoError(t, yaml.UnmarshalStrict(got, &pod), "the result is a Pod without unknown fields")
+	gate := corev1.PodSchedulingGate{Name: v1beta1.SchedulingGate}
+	assert.Equal(t, res.Waiting, slices.Contains(pod.Spec.SchedulingGates, gate))
+	assert.Equal(t, res.Waiting, pod.Labels[v1beta1.LabelInjection] == v1beta1.InjectionWaiting)
 	again, err := inject.Inject(got, "shop", find)
 	require.NoError(t, err, "second pass")
 	assert.Empty(t, string(again.Patch), "second pass")
