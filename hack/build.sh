@@ -10,14 +10,21 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 GOARCH=$("$GO" env GOHOSTARCH)
 export GOARCH GOOS=linux CGO_ENABLED=0 GOAMD64=v1 GOARM64=v8.0 GOFLAGS='' GOEXPERIMENT='' GOWORK=off
 
-packages=()
-for main in cmd/*/main.go examples/*/main.go; do
-  if [[ -e $main ]]; then packages+=("$(dirname "$main")"); fi
-done
+# main NAME: the folder of the command.
+main() {
+  local folder
+  for folder in cmd examples; do
+    if [[ -e $folder/$1/main.go ]]; then printf '%s\n' "$folder/$1"; return; fi
+  done
+  die "there is no command $1: neither cmd/$1/main.go nor examples/$1/main.go is there"
+}
 
-for package in "${packages[@]}"; do
-  name=$(basename "$package")
-  if [[ $# -gt 0 && " $* " != *" $name "* ]]; then continue; fi
+names=("$@")
+if [[ $# -eq 0 ]]; then
+  mapfile -t names < <(sources 'cmd/*/main.go' 'examples/*/main.go' | xargs -r -n1 dirname | xargs -r -n1 basename)
+fi
+for name in "${names[@]}"; do
+  package=$(main "$name")
   "$GO" build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$VERSION" -o "bin/$name" "./$package"
   say "bin/$name"
 done
