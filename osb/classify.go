@@ -92,32 +92,40 @@ func (a Answer) foreign() bool {
 
 // kind reads the tables of P60 to P142.
 func (a Answer) kind(word string) Kind {
-	status := a.StatusCode
-	switch {
-	case status == 0 || a.Err != nil && (status < 300 || status == http.StatusUnprocessableEntity):
-		// A broken-off 422 may have been a ConcurrencyError; nothing can be
-		// concluded from it. Other error statuses speak for themselves.
+	switch status := a.StatusCode; {
+	case a.unread():
 		return a.transportKind()
-	case status >= 300 && status < 400 && status != http.StatusNotModified:
-		return KindRedirect
+	case status >= 400 && status < 500:
+		return a.refusal(word)
 	case status >= 500 && status < 600:
 		return KindUnavailable
-	case status < 400 || status >= 600:
-		return KindMalformed
+	case status >= 300 && status < 400 && status != http.StatusNotModified:
+		return KindRedirect
 	}
-	if k, ok := statusKinds[status]; ok {
-		if (k == KindGone || k == KindNotFound) && (a.foreign() || a.Err != nil) {
-			return KindUnavailable // a router knows no route, or half an answer; the broker said nothing
-		}
-		if k == KindConflict && word == wordConcurrency {
-			return KindBusy
-		}
-		return k
+	return KindMalformed
+}
+
+// unread is true if too little was read to go by the status. A broken-off 422
+// may have been a ConcurrencyError; other error statuses speak for themselves.
+func (a Answer) unread() bool {
+	return a.StatusCode == 0 || a.Err != nil && (a.StatusCode < 300 || a.StatusCode == http.StatusUnprocessableEntity)
+}
+
+// refusal tells the 4xx apart.
+func (a Answer) refusal(word string) Kind {
+	k, ok := statusKinds[a.StatusCode]
+	if a.StatusCode == http.StatusUnprocessableEntity {
+		k, ok = wordKinds[word]
 	}
-	if k, ok := wordKinds[word]; ok && status == http.StatusUnprocessableEntity {
-		return k
+	switch {
+	case !ok:
+		return KindRejected
+	case (k == KindGone || k == KindNotFound) && (a.foreign() || a.Err != nil):
+		return KindUnavailable // a router knows no route, or half an answer; the broker said nothing
+	case k == KindConflict && word == wordConcurrency:
+		return KindBusy
 	}
-	return KindRejected
+	return k
 }
 
 // statusKinds are the 4xx that mean something of their own.

@@ -237,7 +237,6 @@ func TestBoundedBodies(t *testing.T) {
 }
 
 func TestInvalidRequestsAreNotSent(t *testing.T) {
-	t.Parallel()
 	f := answering(t, 200, `{}`)
 	c := newClient(t, f.URL)
 	for name, call := range map[string]func(context.Context) error{

@@ -46,6 +46,7 @@ func FuzzDecode(f *testing.F) {
 
 // checkCatalog holds what users of a catalog rely on: ids are there and unique.
 func checkCatalog(t *testing.T, w *wireCatalog) {
+	t.Helper()
 	c, _ := w.catalog()
 	ids := map[string]bool{}
 	for _, s := range c.Services {

@@ -145,7 +145,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		if p != nil && p != http.ErrAbortHandler { //nolint:errorlint // a panic value, compared as net/http does
 			s.opts.Logger.ErrorContext(r.Context(), "Broker panicked", "operation", string(rec.operation),
 				"panic", p, "stack", string(debug.Stack()))
-			s.fail(w, r, rec, errInternal)
+			s.fail(w, rec, errInternal)
 		}
 		s.finish(r, rec, info, s.opts.Now().Sub(start))
 		if p == http.ErrAbortHandler { //nolint:errorlint // as above
@@ -154,13 +154,13 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}()
 	r, err := s.admit(r, info)
 	if err != nil {
-		s.fail(w, r, rec, err)
+		s.fail(w, rec, err)
 		return
 	}
 	r = r.WithContext(context.WithValue(r.Context(), recordKey{}, rec))
 	r.Body = http.MaxBytesReader(w, r.Body, s.opts.MaxBodyBytes)
 	if p := r.URL.EscapedPath(); !strings.HasPrefix(p, "/") || path.Clean(p) != p {
-		s.fail(w, r, rec, errNoRoute) // the mux would redirect, which no platform follows
+		s.fail(w, rec, errNoRoute) // the mux would redirect, which no platform follows
 		return
 	}
 	s.mux.ServeHTTP(w, r)
@@ -191,10 +191,10 @@ func (s *server) handle(op osb.Operation, do operation) http.Handler {
 		rec.operation, rec.instanceID, rec.bindingID = op, r.PathValue("iid"), r.PathValue("bid")
 		answer, err := do(r)
 		if err != nil {
-			s.fail(w, r, rec, err)
+			s.fail(w, rec, err)
 			return
 		}
-		s.succeed(w, r, rec, answer)
+		s.succeed(w, rec, answer)
 	})
 }
 

@@ -19,7 +19,7 @@ type errorBody struct {
 }
 
 // fail writes the answer for err. The log gets the whole error, the platform its public part.
-func (s *server) fail(w http.ResponseWriter, r *http.Request, rec *record, err error) {
+func (s *server) fail(w http.ResponseWriter, rec *record, err error) {
 	e := answerFor(err)
 	body := errorBody{Error: e.Word, Description: e.Description}
 	if rec.operation == osb.OpUpdate || rec.operation == osb.OpDeprovision { // B5
@@ -29,21 +29,21 @@ func (s *server) fail(w http.ResponseWriter, r *http.Request, rec *record, err e
 		w.Header().Set("WWW-Authenticate", `Basic realm="service broker"`)
 	}
 	rec.err = err
-	s.write(w, r, rec, reply{status: e.Status, body: body, retryAfter: e.RetryAfter})
+	s.write(w, rec, reply{status: e.Status, body: body, retryAfter: e.RetryAfter})
 }
 
 // succeed writes a reply. One that cannot be encoded is the broker's bug and a 500.
-func (s *server) succeed(w http.ResponseWriter, r *http.Request, rec *record, answer reply) {
+func (s *server) succeed(w http.ResponseWriter, rec *record, answer reply) {
 	if answer.body != nil {
 		if _, err := json.Marshal(answer.body); err != nil {
-			s.fail(w, r, rec, errInternal.Describe("the broker's answer cannot be written as JSON"))
+			s.fail(w, rec, errInternal.Describe("the broker's answer cannot be written as JSON"))
 			return
 		}
 	}
-	s.write(w, r, rec, answer)
+	s.write(w, rec, answer)
 }
 
-func (s *server) write(w http.ResponseWriter, r *http.Request, rec *record, answer reply) {
+func (s *server) write(w http.ResponseWriter, rec *record, answer reply) {
 	rec.status = answer.status
 	for k, v := range answer.header {
 		w.Header()[k] = v

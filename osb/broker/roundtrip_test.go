@@ -28,7 +28,6 @@ func pair(t *testing.T, b broker.Broker) *osb.Client {
 
 // TestRequestsArriveAsTheyWereSent sends every field and compares.
 func TestRequestsArriveAsTheyWereSent(t *testing.T) {
-	t.Parallel()
 	var got any
 	b := &complete{
 		scripted: scripted{

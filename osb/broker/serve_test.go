@@ -21,7 +21,7 @@ import (
 // start serves b until the returned function is called, which tells how Serve ended.
 func start(t *testing.T, h http.Handler, cfg broker.ServerConfig) (url string, stop func() error) {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's own port
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	cfg.Listener = listener
 	ctx, cancel := context.WithCancel(t.Context())
@@ -109,7 +109,7 @@ func TestSlowWorkOutlivesTheReadTimeout(t *testing.T) {
 func TestSlowBodiesAreCutOff(t *testing.T) {
 	t.Parallel()
 	url, stop := start(t, broker.NewHandler(&scripted{}, broker.Options{Auth: broker.NoAuth()}), broker.ServerConfig{ReadTimeout: 100 * time.Millisecond})
-	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://")) //nolint:noctx // a test's own port
+	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 	require.NoError(t, err)
 	defer conn.Close()
 	_, err = io.WriteString(conn, "PUT "+instancePath+" HTTP/1.1\r\nHost: x\r\nX-Broker-API-Version: 2.17\r\nContent-Length: 100\r\n\r\n{\"serv")
@@ -137,13 +137,13 @@ func TestServeTLS(t *testing.T) {
 
 func TestServeSaysWhyItCannotStart(t *testing.T) {
 	t.Parallel()
-	taken, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's own port
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	defer taken.Close()
 	err = broker.Serve(t.Context(), http.NotFoundHandler(), broker.ServerConfig{Addr: taken.Addr().String()})
 	require.ErrorContains(t, err, "listen for platforms")
 
-	closed, err := net.Listen("tcp", "127.0.0.1:0") //nolint:noctx // a test's own port
+	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
 	require.NoError(t, closed.Close())
 	err = broker.Serve(t.Context(), http.NotFoundHandler(), broker.ServerConfig{Listener: closed})
