@@ -28,8 +28,8 @@ type piece struct {
 // plan is all that the first process needs to know.
 type plan struct {
 	Pieces []piece `json:"pieces"`
-	// Key tells whether a running cluster is the one that would be made now.
-	Key string `json:"key"`
+	// Key names the plan by its content.
+	Key string `json:"-"`
 	// Cgroup is the folder in each cgroup hierarchy.
 	Cgroup string `json:"cgroup"`
 	State  string `json:"state"`

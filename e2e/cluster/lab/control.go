@@ -13,8 +13,6 @@ import (
 
 // Report is the state of a running cluster.
 type Report struct {
-	// Key tells which plan the cluster was made by.
-	Key string `json:"key"`
 	// APIPort and PostgresPort are ports of the host's loopback.
 	APIPort      int `json:"apiPort"`
 	PostgresPort int `json:"postgresPort"`

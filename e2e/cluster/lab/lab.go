@@ -119,9 +119,14 @@ func (l layout) in(parts ...string) string {
 	return filepath.Join(append([]string{l.state}, parts...)...)
 }
 
-func (l layout) pki(name string) string     { return l.in("pki", name) }
-func (l layout) conf(name string) string    { return l.in("conf", name) }
-func (l layout) log(piece string) string    { return filepath.Join(l.out, "logs", piece+".log") }
+func (l layout) pki(name string) string  { return l.in("pki", name) }
+func (l layout) conf(name string) string { return l.in("conf", name) }
+func (l layout) log(piece string) string { return filepath.Join(l.out, "logs", piece+".log") }
+
+// madeBy holds the key of the plan that a cluster was made by. It is written
+// last: a cluster without it was never ready.
+func (l layout) madeBy() string { return l.in("made-by") }
+
 func (l layout) lock() string               { return l.state + ".lock" }
 func (l layout) control() string            { return l.in("control.sock") }
 func (l layout) containerdSocket() string   { return l.in("containerd.sock") }

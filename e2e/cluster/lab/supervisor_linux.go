@@ -268,7 +268,7 @@ func (s *supervisor) watchHealth(r *running) {
 // report looks at every piece now.
 func (s *supervisor) report(ctx context.Context) Report {
 	s.mu.Lock()
-	out := Report{Key: s.plan.Key, APIPort: s.plan.APIPort, PostgresPort: s.plan.PostgresPort}
+	out := Report{APIPort: s.plan.APIPort, PostgresPort: s.plan.PostgresPort}
 	for _, name := range s.order {
 		r := s.pieces[name]
 		out.Pieces = append(out.Pieces, PieceReport{

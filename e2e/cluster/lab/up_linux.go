@@ -26,7 +26,8 @@ const (
 	// startPatience is how long a new cluster may take. It takes 5 s on two
 	// idle cores; a machine that builds beside it may need ten times that.
 	startPatience = 3 * time.Minute
-	// reusePatience is how long a cluster that is there may need to be whole.
+	// reusePatience is how long a cluster that was whole may need to be so
+	// again; its pieces are restarted when they end.
 	reusePatience = 30 * time.Second
 )
 
@@ -72,9 +73,13 @@ func (c *Cluster) Up(ctx context.Context) error {
 	if err == nil {
 		err = c.finish(ctx, host)
 	}
+	if err == nil {
+		// From here on the cluster may be used again.
+		err = writeFile(c.layout.madeBy(), []byte(p.Key), 0o600)
+	}
 	if err != nil {
 		// The caller's context may be what ended, so cleaning needs another.
-		return errors.Join(err, c.clean(context.WithoutCancel(ctx)))
+		return errors.Join(err, c.clean(context.WithoutCancel(ctx)), lock.Remove())
 	}
 	c.say(start, "ready; try %s --kubeconfig %s get nodes", c.Bin("kubectl"), c.Kubeconfig())
 	return nil
@@ -146,20 +151,22 @@ func (c *Cluster) reusable(ctx context.Context, key string) (bool, error) {
 	if _, ok, err := findInit(c.layout.state); err != nil || !ok {
 		return false, err
 	}
-	begin := time.Now()
-	var report Report
-	err := c.control(ctx, "GET", "/status", nil, &report)
-	if err == nil && report.Key != key {
+	made, err := os.ReadFile(c.layout.madeBy())
+	if err != nil {
+		fmt.Fprintln(c.Log, "cluster: an earlier run was ended before its cluster was ready; starting over")
+		return false, nil
+	}
+	if string(made) != key {
 		fmt.Fprintln(c.Log, "cluster: the running cluster was made by other code or other programs; starting over")
 		return false, nil
 	}
-	// It may be in the middle of its start, when the Up that made it was killed.
+	begin := time.Now()
 	err = c.waitHealthy(ctx, reusePatience, func(string) {})
 	if ctx.Err() != nil {
 		return false, fmt.Errorf("look at the running cluster: %w", ctx.Err())
 	}
 	if err != nil {
-		fmt.Fprintf(c.Log, "cluster: a cluster of an earlier run is not healthy after %s; starting over\n%v\n",
+		fmt.Fprintf(c.Log, "cluster: the running cluster is not healthy after %s; starting over. %v\n",
 			time.Since(begin).Round(time.Second), err)
 		return false, nil
 	}
@@ -264,18 +271,20 @@ func (c *Cluster) startInit(host hostFacts, listeners []*os.File) error {
 // waitHealthy waits until every piece is healthy, the node is Ready and Pods
 // can be made. It tells of each piece once.
 func (c *Cluster) waitHealthy(ctx context.Context, patience time.Duration, tell func(piece string)) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	waitCtx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	told := map[string]bool{}
-	var missing error
-	err := poll(ctx, 50*time.Millisecond, func() (bool, error) {
+	var lacks lack
+	err := poll(waitCtx, 50*time.Millisecond, func() (bool, error) {
 		if _, ok, err := findInit(c.layout.state); err != nil || !ok {
-			return false, errors.Join(err, errors.New("its first process has ended"), c.tail("init"))
+			return false, errors.Join(err, errors.New("the cluster's first process has ended"), c.tail("init"))
 		}
 		var report Report
-		if missing = c.control(ctx, "GET", "/status", nil, &report); missing != nil {
+		if err := c.control(waitCtx, "GET", "/status", nil, &report); err != nil {
+			lacks = lack{"init", err}
 			return false, nil
 		}
+		lacks = report.lack()
 		for _, p := range report.Pieces {
 			if p.Healthy && !told[p.Name] {
 				told[p.Name] = true
@@ -284,27 +293,41 @@ func (c *Cluster) waitHealthy(ctx context.Context, patience time.Duration, tell 
 			if p.Failed {
 				return false, errors.Join(fmt.Errorf("%s %s again and again", p.Name, p.LastEnd), c.tail(p.Name))
 			}
-			if !p.Healthy {
-				missing = fmt.Errorf("%s: %s", p.Name, p.Detail)
-			}
 		}
-		if missing == nil {
-			missing = c.checkNode(ctx, report.APIPort)
+		if lacks.err == nil {
+			lacks = lack{"kubelet", c.checkNode(waitCtx, report.APIPort)}
 		}
-		if missing == nil {
+		if lacks.err == nil {
 			tell("node Ready")
 		}
-		return missing == nil, nil
+		return lacks.err == nil, nil
 	})
-	if errors.Is(err, context.DeadlineExceeded) && missing != nil {
-		return errors.Join(fmt.Errorf("still waiting after %s: %w", patience, missing), c.tail("kubelet"))
+	if errors.Is(err, context.DeadlineExceeded) && lacks.err != nil {
+		return errors.Join(fmt.Errorf("still waiting after %s: %w", patience, lacks.err), c.tail(lacks.piece))
 	}
 	return err
 }
 
+// lack is what a cluster that is not healthy waits for, and whose log tells
+// more.
+type lack struct {
+	piece string
+	err   error
+}
+
+// lack is the first piece that is not healthy: the later ones wait for it.
+func (r Report) lack() lack {
+	for _, p := range r.Pieces {
+		if !p.Healthy {
+			return lack{p.Name, fmt.Errorf("%s is not healthy: %s", p.Name, p.Detail)}
+		}
+	}
+	return lack{}
+}
+
 // tail is the end of a piece's log, as an error that says where the rest is.
 func (c *Cluster) tail(piece string) error {
-	const lines, bytes = 20, 16 << 10
+	const lines, bytes, width = 20, 16 << 10, 300
 	path := c.layout.log(piece)
 	content, err := os.ReadFile(path)
 	if err != nil {
@@ -313,6 +336,9 @@ func (c *Cluster) tail(piece string) error {
 	content = content[max(0, len(content)-bytes):]
 	all := strings.Split(strings.TrimSpace(string(content)), "\n")
 	all = all[max(0, len(all)-lines):]
+	for i, line := range all {
+		all[i] = line[:min(len(line), width)]
+	}
 	return fmt.Errorf("the end of %s (the other logs are beside it):\n%s", path, strings.Join(all, "\n"))
 }
 
