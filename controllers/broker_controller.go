@@ -49,9 +49,9 @@ func (r *BrokerReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 	if !controllerutil.ContainsFinalizer(b.Object, v1beta1.Finalizer) {
 		before := b.deepCopy()
 		controllerutil.AddFinalizer(b.Object, v1beta1.Finalizer)
-		if err := r.Patch(ctx, b.Object, client.MergeFromWithOptions(before.Object, client.MergeFromWithOptimisticLock{})); err != nil {
-			return ctrl.Result{}, ignoreConflict(err)
-		}
+		// The event of this write begins the next pass.
+		err := r.Patch(ctx, b.Object, client.MergeFromWithOptions(before.Object, client.MergeFromWithOptimisticLock{}))
+		return ctrl.Result{}, ignoreConflict(client.IgnoreNotFound(err))
 	}
 	before := b.deepCopy()
 	osbClient, token, err := r.Clients.get(ctx, b)

@@ -64,7 +64,7 @@ type target interface {
 // run is one pass over a target.
 func (e *Engine) run(ctx context.Context, t target) (ctrl.Result, error) {
 	obj := t.object()
-	if gone, err := e.ensureIdentity(ctx, t); err != nil || gone {
+	if ready, err := e.ensureIdentity(ctx, t); err != nil || !ready {
 		return ctrl.Result{}, ignoreConflict(err)
 	}
 	before := obj.DeepCopyObject().(client.Object)
@@ -122,19 +122,20 @@ func (e *Engine) act(ctx context.Context, t target, f lifecycle.Facts, next life
 }
 
 // ensureIdentity makes sure that the finalizer and an id are on the live object
-// before anything is asked of a broker. gone: there is nothing to do.
-func (e *Engine) ensureIdentity(ctx context.Context, t target) (gone bool, err error) {
+// before anything is asked of a broker. Where they were missing, the pass ends
+// with their write: its event begins the next one, on an object that has them.
+func (e *Engine) ensureIdentity(ctx context.Context, t target) (ready bool, err error) {
 	obj := t.object()
 	if !obj.GetDeletionTimestamp().IsZero() {
-		return !controllerutil.ContainsFinalizer(obj, v1beta1.Finalizer), nil
+		return controllerutil.ContainsFinalizer(obj, v1beta1.Finalizer), nil
 	}
 	before := obj.DeepCopyObject().(client.Object)
 	added := controllerutil.AddFinalizer(obj, v1beta1.Finalizer)
 	if named := t.identify(); !added && !named {
-		return false, nil
+		return true, nil
 	}
 	err = e.Patch(ctx, obj, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
-	return err != nil, client.IgnoreNotFound(err)
+	return false, client.IgnoreNotFound(err)
 }
 
 // release lets a deleted object go: first what it holds in the cluster, then

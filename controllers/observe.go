@@ -143,16 +143,29 @@ func (e *Engine) bindingNames(ctx context.Context, i *v1beta1.ServiceInstance) (
 	return names, nil
 }
 
-// idHolder returns another object of the list that holds the same id and came
-// first, so that of two objects with one id exactly one is served.
-func idHolder(self client.Object, others []client.Object) client.Object {
+// claim is an object that carries an id.
+type claim struct {
+	client.Object
+	// begun: the broker was asked for something under the id.
+	begun bool
+}
+
+// idHolder returns the other claim that goes before self's, nil if self's is
+// first: one that began, else the older one. So of objects with one id exactly
+// one is served.
+func idHolder(self claim, others []claim) client.Object {
 	for _, o := range others {
 		if o.GetUID() == self.GetUID() {
 			continue
 		}
 		ours, theirs := self.GetCreationTimestamp(), o.GetCreationTimestamp()
-		if theirs.Before(&ours) || theirs.Equal(&ours) && o.GetUID() < self.GetUID() {
-			return o
+		switch {
+		case o.begun != self.begun:
+			if o.begun {
+				return o.Object
+			}
+		case theirs.Before(&ours), theirs.Equal(&ours) && o.GetUID() < self.GetUID():
+			return o.Object
 		}
 	}
 	return nil

@@ -192,14 +192,17 @@ func (i *instance) checkID(ctx context.Context, _ *lifecycle.Facts) (*lifecycle.
 	if err := i.r.List(ctx, &list, client.MatchingFields{indexExternalID: i.Status.ExternalID}); err != nil {
 		return nil, fmt.Errorf("look for id %q: %w", i.Status.ExternalID, err)
 	}
-	var others []client.Object
+	claimOf := func(o *v1beta1.ServiceInstance) claim {
+		return claim{o, o.Status.DeprovisionStatus == v1beta1.DeprovisionStatusRequired}
+	}
+	var others []claim
 	for n := range list.Items {
 		o := &list.Items[n]
 		if ref := o.Status.BrokerRef; ref == nil || *ref == i.found.broker.ref() {
-			others = append(others, o)
+			others = append(others, claimOf(o))
 		}
 	}
-	if holder := idHolder(i.ServiceInstance, others); holder != nil {
+	if holder := idHolder(claimOf(i.ServiceInstance), others); holder != nil {
 		return duplicateID(i.Status.ExternalID, holder), nil
 	}
 	return nil, nil
