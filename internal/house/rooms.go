@@ -84,6 +84,7 @@ var rooms = []Room{
 	{Path: "internal/probe", Rooms: []string{"api/v1beta1", "osb"}, Packages: with(kubernetes, Std)},
 	{Path: "internal/house", Packages: []string{Std, "sigs.k8s.io/yaml"}},
 
+	{Path: "charts", Packages: []string{Std}}, // tests and a doc.go
 	{Path: "cmd", Any: true},
 	{Path: "examples", Packages: []string{Std, "github.com/jackc/pgx/v5"}},
 	{Path: "hack", Packages: []string{Std}},
