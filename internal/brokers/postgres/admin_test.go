@@ -23,9 +23,12 @@ func restricted(t *testing.T, rights string) string {
 
 func TestAnAdministratorWhoIsNoSuperuserIsEnough(t *testing.T) {
 	t.Parallel()
-	f := fixtureWith(t, postgres.Config{DSN: restricted(t, "CREATEROLE CREATEDB")})
+	f := fixtureWith(t, postgres.Config{
+		DSN: restricted(t, "CREATEROLE CREATEDB"), Extensions: []string{"hstore", "pg_buffercache"},
+	})
 	schema := string(fetchCatalog(t, f).Services[0].Plans[0].ProvisionSchema())
 	assert.Contains(t, schema, "hstore", "trusted extensions are on offer")
+	assert.NotContains(t, schema, "pg_buffercache", "it takes a superuser to create this one")
 
 	id := f.provision(t, withParameters(`{"extensions":["hstore"]}`))
 	a, b := f.bind(t, id), f.bind(t, id)

@@ -1,8 +1,10 @@
 package postgres_test
 
 import (
+	"context"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
@@ -210,4 +212,47 @@ func TestReplicasThatStartAtOnce(t *testing.T) {
 	for _, err := range errs {
 		require.NoError(t, err)
 	}
+}
+
+// A platform that gives up waiting does not leave half an instance behind.
+func TestTheWorkIsFinishedWhenTheClientHangsUp(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id := uuid.NewString()
+	there, goOn := f.pause("database created")
+	defer goOn()
+	ctx, hangUp := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() {
+		_, err := f.client.Provision(ctx, provisionRequest(id))
+		done <- err
+	}()
+	<-there
+	hangUp()
+	require.True(t, osb.IsKind(<-done, osb.KindCanceled))
+	goOn()
+	require.Eventually(t, func() bool {
+		_, err := f.client.GetInstance(t.Context(), &osb.GetInstanceRequest{InstanceID: id})
+		return err == nil
+	}, patienceOfTests, tick)
+}
+
+func TestAnOperationThatTakesTooLong(t *testing.T) {
+	t.Parallel()
+	cfg := newFixture(t).config
+	cfg.OperationTimeout = time.Second
+	f := fixtureWith(t, cfg)
+	f.broker.SetAfterStep(func(step string) {
+		if step == "database created" {
+			<-time.After(2 * time.Second)
+		}
+	})
+	id := uuid.NewString()
+	_, err := f.client.Provision(t.Context(), provisionRequest(id))
+	require.True(t, osb.IsKind(err, osb.KindUnavailable), "%v", err)
+	assert.Contains(t, osb.AsError(err).Description, "took too long")
+	assert.True(t, osb.AsError(err).OrphanMitigation)
+	f.broker.SetAfterStep(nil)
+	f.repeatDeprovision(t, id)
+	f.requireNothingLeft(t, id)
 }

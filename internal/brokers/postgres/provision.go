@@ -80,13 +80,6 @@ func (in *instance) checkRepeat(want *instance) error {
 // of that name which is not ours makes the whole transaction fail.
 func (s *session) intendInstance(ctx context.Context, in *instance) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		owner, err := databaseOwner(ctx, tx, in.database)
-		if err != nil {
-			return err
-		}
-		if owner != "" {
-			return nameTaken("database", in.database)
-		}
 		if err := insertInstance(ctx, tx, in); err != nil {
 			return err
 		}
@@ -152,7 +145,7 @@ func (s *session) ensureDatabase(ctx context.Context, in *instance, encoding str
 			return fmt.Errorf("create database %s: %w", in.database, err)
 		}
 	}
-	// Somebody made a database of that name after the intent was recorded.
+	// The name is somebody else's: nothing is left of this attempt.
 	if err := s.forgetInstance(ctx, in); err != nil {
 		return err
 	}

@@ -137,23 +137,21 @@ VALUES ($1, $2, $3, $4, $5)`, bd.id, bd.instanceID, bd.state, bd.login, bd.seale
 	return nil
 }
 
-// setInstanceState writes the state, in the record and in in.
+// setInstanceState records how far the instance has come, and whether its database is ours.
 func setInstanceState(ctx context.Context, q querier, in *instance, to state) error {
 	_, err := q.Exec(ctx, "UPDATE postgres_broker.instances SET state = $2, has_database = $3 WHERE id = $1",
 		in.id, to, in.hasDatabase)
 	if err != nil {
 		return fmt.Errorf("record instance %s as %s: %w", in.id, to, err)
 	}
-	in.state = to
 	return nil
 }
 
-// setBindingState writes the state, in the record and in bd.
+// setBindingState records how far the binding has come.
 func setBindingState(ctx context.Context, q querier, bd *binding, to state) error {
 	_, err := q.Exec(ctx, "UPDATE postgres_broker.bindings SET state = $2 WHERE id = $1", bd.id, to)
 	if err != nil {
 		return fmt.Errorf("record binding %s as %s: %w", bd.id, to, err)
 	}
-	bd.state = to
 	return nil
 }
