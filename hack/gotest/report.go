@@ -50,7 +50,9 @@ func (r *report) add(e event) {
 		}
 		r.end(k, &r.skipped)
 	case "fail":
-		r.print(k)
+		if k.test != "" {
+			r.print(k)
+		}
 		r.end(k, &r.failed)
 	}
 }

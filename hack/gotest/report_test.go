@@ -16,6 +16,7 @@ const (
 `
 	fails = `{"Action":"output","Package":"p","Test":"TestB","Output":"want 1, got 2\n"}
 {"Action":"fail","Package":"p","Test":"TestB"}
+{"Action":"output","Package":"p","Output":"-test.shuffle 42\n"}
 {"Action":"output","Package":"p","Output":"FAIL\tp\t0.1s\n"}
 {"Action":"fail","Package":"p"}
 `
@@ -68,6 +69,17 @@ func TestAReportCountsOnlyWhatRan(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestTheShuffleSeedIsShownOnceAndOnlyToRepeatAFailure(t *testing.T) {
+	t.Parallel()
+	var failed, passed strings.Builder
+	_, err := run(strings.NewReader(passes+fails), &failed, "", false)
+	require.NoError(t, err)
+	_, err = run(strings.NewReader(strings.ReplaceAll(fails, `"fail"`, `"pass"`)), &passed, "", false)
+	require.NoError(t, err)
+	assert.Equal(t, 1, strings.Count(failed.String(), "-test.shuffle 42"))
+	assert.NotContains(t, passed.String(), "shuffle")
 }
 
 func TestAVerboseReportShowsEverythingOnce(t *testing.T) {
