@@ -1,0 +1,133 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/healthz"
+	"sigs.k8s.io/controller-runtime/pkg/metrics"
+	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
+
+	"github.com/svc-cat/catalog/certs"
+	"github.com/svc-cat/catalog/controllers"
+)
+
+// Times of leader election. A leader that cannot renew within renewDeadline
+// stops; a saved intent may be acted on only while it is surely still leading.
+const (
+	leaseDuration = 15 * time.Second
+	renewDeadline = 10 * time.Second
+	retryPeriod   = 2 * time.Second
+)
+
+// saveGrace is what shutdown allows beyond a broker call, for its outcome.
+const saveGrace = 20 * time.Second
+
+type controllersOptions struct {
+	process
+	leaderElect    bool
+	leaseName      string
+	clusterID      string
+	webhookService string
+	webhookConfigs []string
+	concurrent     int
+	osbTimeout     time.Duration
+	relistInterval time.Duration
+}
+
+func newControllers(log io.Writer) *cobra.Command {
+	o := &controllersOptions{}
+	cmd := &cobra.Command{
+		Use:   "controllers",
+		Short: "Register brokers, provision instances, bind, write Secrets",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), log) },
+	}
+	o.process.bind(cmd.Flags())
+	o.bind(cmd.Flags())
+	return cmd
+}
+
+func (o *controllersOptions) bind(f *pflag.FlagSet) {
+	f.BoolVar(&o.leaderElect, "leader-elect", true, "let one of several replicas work")
+	f.StringVar(&o.leaseName, "lease-name", "catalog-controllers", "Lease that the leader holds")
+	f.StringVar(&o.clusterID, "cluster-id", "", "id that brokers know this cluster by; made once and kept in ConfigMap cluster-info if empty")
+	f.StringVar(&o.webhookService, "webhook-service", "", "Service of the webhook, for its certificate")
+	f.StringArrayVar(&o.webhookConfigs, "webhook-configuration", nil, "MutatingWebhookConfiguration whose caBundle is ours (repeatable)")
+	f.IntVar(&o.concurrent, "concurrent-reconciles", 10, "objects of a kind worked on at once")
+	f.DurationVar(&o.osbTimeout, "osb-timeout", time.Minute, "time for one request to a broker that names none")
+	f.DurationVar(&o.relistInterval, "relist-interval", 24*time.Hour, "time between fetches of a catalog whose broker names none")
+}
+
+func (o *controllersOptions) run(ctx context.Context, log io.Writer) error {
+	cfg, err := o.start(log)
+	if err != nil {
+		return err
+	}
+	scheme, err := newScheme()
+	if err != nil {
+		return err
+	}
+	grace := o.osbTimeout + saveGrace
+	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
+		Scheme: scheme, Cache: controllers.CacheOptions(), Client: controllers.ClientOptions(),
+		Metrics: metricsserver.Options{BindAddress: o.metricsAddr}, HealthProbeBindAddress: o.probeAddr,
+		LeaderElection: o.leaderElect, LeaderElectionID: o.leaseName, LeaderElectionNamespace: o.namespace,
+		// The lease is given back only after all work has stopped.
+		LeaderElectionReleaseOnCancel: true,
+		LeaseDuration:                 new(leaseDuration), RenewDeadline: new(renewDeadline), RetryPeriod: new(retryPeriod),
+		GracefulShutdownTimeout: &grace,
+	})
+	if err != nil {
+		return fmt.Errorf("set up: %w", err)
+	}
+	if err := o.addCerts(mgr); err != nil {
+		return err
+	}
+	live, err := client.New(cfg, client.Options{Scheme: scheme})
+	if err != nil {
+		return fmt.Errorf("set up client: %w", err)
+	}
+	id, err := controllers.EnsureClusterID(ctx, live, o.namespace, o.clusterID)
+	if err != nil {
+		return err
+	}
+	observer, err := controllers.ObserveBrokers(metrics.Registry)
+	if err != nil {
+		return err
+	}
+	if err := controllers.Setup(ctx, mgr, controllers.Options{
+		ClusterID: id, Concurrent: o.concurrent, OSBTimeout: o.osbTimeout, RelistInterval: o.relistInterval,
+		IntentTTL: renewDeadline - retryPeriod, Observer: observer,
+	}); err != nil {
+		return err
+	}
+	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("set up probes: %w", err)
+	}
+	if err := mgr.AddReadyzCheck("ping", healthz.Ping); err != nil {
+		return fmt.Errorf("set up probes: %w", err)
+	}
+	ctrl.Log.Info("Starting controllers", "version", version, "clusterID", id)
+	return mgr.Start(ctx)
+}
+
+// addCerts lets the leader keep the webhook's certificate.
+func (o *controllersOptions) addCerts(mgr ctrl.Manager) error {
+	if o.certSecret == "" {
+		return nil
+	}
+	m, err := certs.NewManager(certs.Config{
+		Namespace: o.namespace, SecretName: o.certSecret, Service: o.webhookService, WebhookConfigurations: o.webhookConfigs,
+	})
+	if err != nil {
+		return fmt.Errorf("set up certificates: %w", err)
+	}
+	return m.SetupWithManager(mgr)
+}
