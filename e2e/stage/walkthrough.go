@@ -1,0 +1,85 @@
+package stage
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+)
+
+// Walkthrough is the folder of manifests, below the checkout's root.
+const Walkthrough = "examples/walkthrough"
+
+func (s *Stage) apply(ctx context.Context, object any) error {
+	raw, err := json.Marshal(object)
+	if err != nil {
+		return fmt.Errorf("encode manifest: %w", err)
+	}
+	_, err = s.run(ctx, raw, s.Kubectl, "apply", "--server-side", "--force-conflicts", "-f", "-")
+	return err
+}
+
+// Apply applies the whole walkthrough in one go, and prints what kubectl says.
+func (s *Stage) Apply(ctx context.Context) error {
+	manifests, err := s.Manifests()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintln(s.Out, "$ kubectl apply -f "+Walkthrough)
+	out, err := s.run(ctx, manifests, s.Kubectl, "apply", "-f", "-")
+	fmt.Fprintln(s.Out, out)
+	return err
+}
+
+// Remove deletes what Apply made, and waits until it is gone.
+func (s *Stage) Remove(ctx context.Context) error {
+	manifests, err := s.Manifests()
+	if err != nil {
+		return err
+	}
+	_, err = s.run(ctx, manifests, s.Kubectl, "delete", "--ignore-not-found", "--timeout=3m", "-f", "-")
+	return err
+}
+
+// Manifests are the walkthrough's, as they are in the checkout but for the
+// registry of their image.
+func (s *Stage) Manifests() ([]byte, error) {
+	files, err := filepath.Glob(filepath.Join(s.Root, Walkthrough, "*.yaml"))
+	if err != nil || len(files) == 0 {
+		return nil, fmt.Errorf("no manifests in %s", Walkthrough)
+	}
+	sort.Strings(files)
+	var all []string
+	for _, f := range files {
+		raw, err := os.ReadFile(f)
+		if err != nil {
+			return nil, fmt.Errorf("read manifest: %w", err)
+		}
+		text := string(raw)
+		if s.Registry != "" {
+			text = strings.ReplaceAll(text, "svc-cat.local/", s.Registry+"/")
+		}
+		all = append(all, text)
+	}
+	return []byte(strings.Join(all, "---\n")), nil
+}
+
+// Uninstall takes the walkthrough, both releases and their namespaces away. The
+// CRDs stay, as Helm keeps them.
+func (s *Stage) Uninstall(ctx context.Context) error {
+	if err := s.Remove(ctx); err != nil {
+		return err
+	}
+	for _, r := range [][2]string{{"postgres-broker", BrokerNamespace}, {"catalog", CatalogNamespace}} {
+		if _, err := s.run(ctx, nil, s.Helm, "uninstall", r[0], "-n", r[1], "--wait", "--ignore-not-found"); err != nil {
+			return err
+		}
+		if _, err := s.Output(ctx, "delete", "namespace", r[1], "--ignore-not-found", "--timeout=2m"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
