@@ -103,7 +103,7 @@ func TestUnusableEntries(t *testing.T) {
 		"a service without name":                {`{"id":"x","plans":[{"id":"p","name":"p"}]}`, []string{"ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, ServiceID: "x", Reason: `service "x" has no name`}}},
 		"a service without plans":               {`{"id":"x","name":"x"}`, []string{"ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, ServiceID: "x", Reason: `service "x" has no plan`}}},
 		"a service with a wrong type":           {`{"id":"x","name":7,"plans":[]}`, []string{"ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, ServiceID: "x", Reason: `service 0 (id "x"): field "name" has the wrong type`}}},
-		"a service that is no object":           {`"x"`, []string{"ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, Reason: `service 0 (id ""): it is not a JSON object`}}},
+		"a service that is no object":           {`"x"`, []string{"ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, Reason: `service 0 (id ""): not a JSON object`}}},
 		"a plan without id":                     {`{"id":"x","name":"x","plans":[{"name":"p"},{"id":"q","name":"q"}]}`, []string{"x/q", "ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, ServiceID: "x", Reason: `plan 0 (name "p") of service "x" has no id`}}},
 		"a plan without name":                   {`{"id":"x","name":"x","plans":[{"id":"p"}]}`, []string{"x", "ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, ServiceID: "x", PlanID: "p", Reason: `plan "p" of service "x" has no name`}}},
 		"a plan with a wrong type":              {`{"id":"x","name":"x","plans":[{"id":"p","name":"p","free":"yes"},{"id":"q","name":"q"}]}`, []string{"x/q", "ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, ServiceID: "x", PlanID: "p", Reason: `plan 0 (id "p") of service "x": field "free" has the wrong type`}}},
@@ -113,7 +113,7 @@ func TestUnusableEntries(t *testing.T) {
 		"a plan name twice is only noted":       {`{"id":"x","name":"x","plans":[{"id":"p","name":"n"},{"id":"q","name":"n"}]}`, []string{"x/p,q", "ok/ok-p"}, []osb.CatalogProblem{{ServiceID: "x", PlanID: "q", Reason: `plan name "n" appears twice in service "x"; use the id "q"`}}},
 		"names are compared with case (P22)":    {`{"id":"x","name":"OK","plans":[{"id":"p","name":"n"},{"id":"q","name":"N"}]}`, []string{"x/p,q", "ok/ok-p"}, nil},
 		"odd and long names pass (P26, P27)":    {`{"id":"a/b c","name":"` + strings.Repeat("Ä _/", 100) + `","plans":[{"id":"p q","name":"X y"}]}`, []string{"a/b c/p q", "ok/ok-p"}, nil},
-		"schemas of a wrong type are no schema": {`{"id":"x","name":"x","plans":[{"id":"p","name":"p","schemas":"none"}]}`, []string{"x/p", "ok/ok-p"}, []osb.CatalogProblem{{ServiceID: "x", PlanID: "p", Reason: `schemas of plan "p" of service "x" are ignored: it is not a JSON object`}}},
+		"schemas of a wrong type are no schema": {`{"id":"x","name":"x","plans":[{"id":"p","name":"p","schemas":"none"}]}`, []string{"x/p", "ok/ok-p"}, []osb.CatalogProblem{{ServiceID: "x", PlanID: "p", Reason: `schemas of plan "p" of service "x" are ignored: not a JSON object`}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -216,6 +216,18 @@ func TestBoundedBodies(t *testing.T) {
 		_, err = newClient(t, answering(t, 200, huge(4000)).URL, small).GetCatalog(t.Context(), &osb.CatalogRequest{})
 		assert.True(t, osb.IsKind(err, osb.KindMalformed), "%v", err)
 	})
+	t.Run("an answer without end is not read to the end", func(t *testing.T) {
+		t.Parallel()
+		f := serving(t, func(w http.ResponseWriter, r *http.Request) {
+			for r.Context().Err() == nil {
+				if _, err := io.WriteString(w, strings.Repeat(" ", 4096)); err != nil {
+					return
+				}
+			}
+		})
+		_, err := newClient(t, f.URL, small).Provision(t.Context(), provisionRequest())
+		assert.True(t, osb.IsKind(err, osb.KindMalformed), "%v", err)
+	})
 	t.Run("a compressed answer is bounded by what it unpacks to", func(t *testing.T) {
 		t.Parallel()
 		f := serving(t, func(w http.ResponseWriter, _ *http.Request) { writeGzip(w, huge(1<<20)) })

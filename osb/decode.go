@@ -27,8 +27,6 @@ func decode(body []byte, out any) error {
 		return errors.New("body is empty, want a JSON object")
 	case !utf8.Valid(body):
 		return errors.New("body is not UTF-8") // decoding would silently change a password
-	case body[0] != '{' && string(body) != "null":
-		return errors.New("body is not a JSON object")
 	}
 	if err := json.Unmarshal(body, out); err != nil {
 		return jsonError(err)
@@ -49,7 +47,7 @@ func jsonError(err error) error {
 	case errors.As(err, &syntax):
 		return fmt.Errorf("body is malformed JSON near byte %d", syntax.Offset)
 	case errors.As(err, &typed) && typed.Field == "":
-		return errors.New("it is not a JSON object")
+		return errors.New("not a JSON object")
 	case errors.As(err, &typed):
 		return fmt.Errorf("field %q has the wrong type", fieldPath(typed.Field))
 	}

@@ -58,12 +58,22 @@ func provision(ctx context.Context, t *testing.T, url string) chan error {
 	return done
 }
 
+// wait returns when the broker is at work, and fails if the answer is there before.
+func wait(t *testing.T, begun chan struct{}, answer chan error) {
+	t.Helper()
+	select {
+	case <-begun:
+	case err := <-answer:
+		t.Fatalf("answered without work: %v", err)
+	}
+}
+
 func TestServeFinishesWhatItBegan(t *testing.T) {
 	t.Parallel()
 	b, begun, release := blocking()
 	url, stop := start(t, broker.NewHandler(b, broker.Options{Auth: broker.NoAuth()}), broker.ServerConfig{})
 	answer := provision(t.Context(), t, url)
-	<-begun
+	wait(t, begun, answer)
 	ended := make(chan error, 1)
 	go func() { ended <- stop() }()
 	require.Eventually(t, func() bool { // new connections are refused while the old request goes on
@@ -83,7 +93,7 @@ func TestServeGivesUpAfterTheShutdownTimeout(t *testing.T) {
 	b, begun, _ := blocking()
 	url, stop := start(t, broker.NewHandler(b, broker.Options{Auth: broker.NoAuth()}), broker.ServerConfig{ShutdownTimeout: 50 * time.Millisecond})
 	answer := provision(t.Context(), t, url)
-	<-begun
+	wait(t, begun, answer)
 	require.ErrorContains(t, stop(), "shut down in 50ms")
 	assert.True(t, osb.AsError(<-answer).Lost)
 }
@@ -94,7 +104,7 @@ func TestSlowWorkOutlivesTheReadTimeout(t *testing.T) {
 	b, begun, release := blocking()
 	url, stop := start(t, broker.NewHandler(b, broker.Options{Auth: broker.NoAuth()}), broker.ServerConfig{ReadTimeout: 50 * time.Millisecond})
 	answer := provision(t.Context(), t, url)
-	<-begun
+	wait(t, begun, answer)
 	select {
 	case err := <-answer:
 		t.Errorf("the work was cut off: %v", err)
