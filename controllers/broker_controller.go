@@ -111,7 +111,10 @@ func (r *BrokerReconciler) refresh(ctx context.Context, b broker, c *osb.Client,
 	if resp.NotModified {
 		return nil
 	}
-	o := offerOf(resp)
+	o, err := b.restricted(offerOf(resp))
+	if err != nil {
+		return syncError{err}
+	}
 	clashes, err := r.syncCatalog(ctx, b, o)
 	if err != nil {
 		return syncError{err}
@@ -175,7 +178,7 @@ func fetchFailure(err error) (reason, message string) {
 	}
 	var sync syncError
 	if errors.As(err, &sync) {
-		return v1beta1.ReasonErrorSyncingCatalog, fmt.Sprintf("The catalog was fetched and could not be written: %s. It is tried again by itself.", sync.error)
+		return v1beta1.ReasonErrorSyncingCatalog, fmt.Sprintf("The catalog was fetched, but not all of it could be taken over: %s. It is tried again by itself, and at once when the broker's spec changes.", sync.error)
 	}
 	hint := ""
 	if e := osb.AsError(err); e != nil {

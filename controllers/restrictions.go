@@ -1,0 +1,64 @@
+package controllers
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/labels"
+
+	"github.com/svc-cat/catalog/api/v1beta1"
+)
+
+// restricted is what remains of an offer under a broker's restrictions: first
+// the classes, then the plans of those; a class left without a plan goes too.
+// The error names the term that cannot be read.
+func (b broker) restricted(o offer) (offer, error) {
+	r := b.spec.CatalogRestrictions
+	if r == nil {
+		return o, nil
+	}
+	classProperty := "spec.serviceClass.name"
+	if b.kind == kindClusterBroker {
+		classProperty = "spec.clusterServiceClass.name"
+	}
+	classes, err := selector("serviceClass", r.ServiceClass, "name", "spec.externalName", "spec.externalID")
+	if err != nil {
+		return offer{}, err
+	}
+	plans, err := selector("servicePlan", r.ServicePlan, "name", "spec.externalName", "spec.externalID", "spec.free", classProperty)
+	if err != nil {
+		return offer{}, err
+	}
+	kept := map[string]bool{}
+	for _, c := range o.Classes {
+		kept[c.Name] = classes.Matches(labels.Set{"name": c.Name, "spec.externalName": c.Spec.ExternalName, "spec.externalID": c.Spec.ExternalID})
+	}
+	withPlan := map[string]bool{}
+	o.Plans = slices.DeleteFunc(slices.Clone(o.Plans), func(p offeredPlan) bool {
+		ok := kept[p.Class] && plans.Matches(labels.Set{
+			"name": p.Name, "spec.externalName": p.Spec.ExternalName, "spec.externalID": p.Spec.ExternalID,
+			"spec.free": strconv.FormatBool(p.Spec.Free), classProperty: p.Class,
+		})
+		withPlan[p.Class] = withPlan[p.Class] || ok
+		return !ok
+	})
+	o.Classes = slices.DeleteFunc(slices.Clone(o.Classes), func(c offeredClass) bool { return !withPlan[c.Name] })
+	return o, nil
+}
+
+// selector reads terms with the grammar of label selectors; all must hold.
+func selector(field string, terms []string, properties ...string) (labels.Selector, error) {
+	s, err := labels.Parse(strings.Join(terms, ","))
+	if err != nil {
+		return nil, fmt.Errorf("spec.catalogRestrictions.%s cannot be read: %w; write terms such as \"spec.externalName in (a, b)\"", field, err)
+	}
+	requirements, _ := s.Requirements()
+	for _, r := range requirements {
+		if !slices.Contains(properties, r.Key()) {
+			return nil, fmt.Errorf("spec.catalogRestrictions.%s names %q, which is no property; there are %s", field, r.Key(), strings.Join(properties, ", "))
+		}
+	}
+	return s, nil
+}
