@@ -7,8 +7,6 @@ import (
 	"strings"
 
 	"k8s.io/apimachinery/pkg/labels"
-
-	"github.com/svc-cat/catalog/api/v1beta1"
 )
 
 // restricted is what remains of an offer under a broker's restrictions: first
