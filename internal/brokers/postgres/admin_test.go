@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 
@@ -59,11 +60,15 @@ func TestStartWithoutWhatItTakes(t *testing.T) {
 		"a role without the rights": {restricted(t, ""), "CREATEROLE CREATEDB", false},
 		"a malformed DSN":           {"postgres://u:hidden-password@h:notaport/db", "the DSN of PostgreSQL cannot be read", true},
 		"a wrong password":          {shared.DSNFor("postgres", "hidden-password", "postgres"), "connect to PostgreSQL", false},
+		"a DSN with a CA that is not there": {
+			"postgres://u:hidden-password@h/db?sslmode=verify-full&sslrootcert=/nonexistent/ca.crt", "/nonexistent/ca.crt", true,
+		},
 		"a socket without a public host": {
 			strings.Replace(shared.DSN("postgres"), "@127.0.0.1", "@", 1) + "&host=" + shared.SocketDir, "--public-host", true,
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			_, err := postgres.New(t.Context(), postgres.Config{DSN: tc.dsn})
 			require.ErrorContains(t, err, tc.want)
 			assert.NotContains(t, err.Error(), "hidden-password")
@@ -100,6 +105,7 @@ func TestAPasswordWhoseKeyIsGone(t *testing.T) {
 		"without it the password cannot be read":   {newKey, false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			cfg := f.config
 			var err error
 			cfg.Keys, err = postgres.ParseKeyring(tc.keys)
@@ -115,4 +121,23 @@ func TestAPasswordWhoseKeyIsGone(t *testing.T) {
 			assert.Contains(t, g.log.String(), "add that key as a further line")
 		})
 	}
+}
+
+func TestOperatorIsToldOfAnOpenDatabaseOfRecords(t *testing.T) {
+	t.Parallel()
+	cfg := newFixture(t).config
+	const warning = "open to every role"
+	told := func() string {
+		log := &logBuffer{}
+		cfg.Log = slog.New(slog.NewJSONHandler(log, nil))
+		b, err := postgres.Open(t.Context(), cfg)
+		require.NoError(t, err)
+		defer b.Close()
+		return log.String()
+	}
+	assert.Contains(t, told(), warning)
+	parsed, err := pgx.ParseConfig(cfg.DSN)
+	require.NoError(t, err)
+	runAdmin(t, "postgres", "REVOKE CONNECT ON DATABASE "+parsed.Database+" FROM PUBLIC")
+	assert.NotContains(t, told(), warning)
 }

@@ -72,12 +72,9 @@ func DefaultExtensions() []string {
 // returns a Broker that is ready. Its errors hold no password; one that waiting
 // cannot cure, such as a malformed DSN, satisfies IsPermanent.
 func New(ctx context.Context, cfg Config) (*Broker, error) {
-	b := &Broker{keys: cfg.Keys, operationTimeout: cfg.OperationTimeout, log: cfg.Log}
+	b := &Broker{keys: cfg.Keys, operationTimeout: cfg.OperationTimeout, log: logOf(cfg)}
 	if b.operationTimeout == 0 {
 		b.operationTimeout = DefaultOperationTimeout
-	}
-	if b.log == nil {
-		b.log = slog.New(slog.DiscardHandler)
 	}
 	var err error
 	if b.server, err = openServer(ctx, cfg.DSN); err != nil {
@@ -88,6 +85,13 @@ func New(ctx context.Context, cfg Config) (*Broker, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+func logOf(cfg Config) *slog.Logger {
+	if cfg.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return cfg.Log
 }
 
 // configure settles what depends on the server.

@@ -115,11 +115,11 @@ func (s *session) rollBackPrepared(ctx context.Context, in *instance) error {
 // forgetInstance drops the roles together with the records of them. What the
 // roles own in other databases, where they could only come as anybody may, goes too.
 func (s *session) forgetInstance(ctx context.Context, in *instance) error {
-	logins, err := loginsOf(ctx, s.conn, in.id)
+	roles, err := loginsOf(ctx, s.conn, in.id)
 	if err != nil {
 		return err
 	}
-	roles := append(logins, in.owner)
+	roles = append(roles, in.owner)
 	for _, name := range roles {
 		if err := s.endSessions(ctx, name); err != nil {
 			return err

@@ -23,10 +23,11 @@ func requireNameTaken(t *testing.T, err error, name string) {
 func TestWhatTheBrokerDidNotMakeIsNeverTouched(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	admin := connect(t, f.config.DSN)
-	exists := func(sql, name string) bool { return queryOne[int](t, admin, sql, name) == 1 }
+	const databases, roles = "SELECT count(*) FROM pg_database WHERE datname = $1", "SELECT count(*) FROM pg_roles WHERE rolname = $1"
 
 	t.Run("a database of that name", func(t *testing.T) {
+		t.Parallel()
+		admin := connect(t, f.config.DSN)
 		id := uuid.NewString()
 		name := postgres.DatabaseName(id)
 		runSQL(t, admin, "CREATE DATABASE "+name)
@@ -36,9 +37,11 @@ func TestWhatTheBrokerDidNotMakeIsNeverTouched(t *testing.T) {
 		resp, err := f.deprovision(t, id)
 		require.NoError(t, err)
 		assert.True(t, resp.Gone, "nothing of ours was left")
-		assert.True(t, exists("SELECT count(*) FROM pg_database WHERE datname = $1", name))
+		assert.Equal(t, 1, queryOne[int](t, admin, databases, name))
 	})
 	t.Run("a role of that name", func(t *testing.T) {
+		t.Parallel()
+		admin := connect(t, f.config.DSN)
 		id := uuid.NewString()
 		name := postgres.OwnerName(id)
 		runSQL(t, admin, "CREATE ROLE "+name)
@@ -48,9 +51,11 @@ func TestWhatTheBrokerDidNotMakeIsNeverTouched(t *testing.T) {
 		resp, err := f.deprovision(t, id)
 		require.NoError(t, err)
 		assert.True(t, resp.Gone)
-		assert.True(t, exists("SELECT count(*) FROM pg_roles WHERE rolname = $1", name))
+		assert.Equal(t, 1, queryOne[int](t, admin, roles, name))
 	})
 	t.Run("a role of a binding's name", func(t *testing.T) {
+		t.Parallel()
+		admin := connect(t, f.config.DSN)
 		id, bid := f.provision(t), uuid.NewString()
 		name := postgres.LoginName(bid)
 		runSQL(t, admin, "CREATE ROLE "+name)
@@ -58,7 +63,7 @@ func TestWhatTheBrokerDidNotMakeIsNeverTouched(t *testing.T) {
 		_, err := f.client.Bind(t.Context(), bindRequest(id, bid))
 		requireNameTaken(t, err, name)
 		require.NoError(t, f.unbind(t, id, bid), "gone")
-		assert.True(t, exists("SELECT count(*) FROM pg_roles WHERE rolname = $1", name))
+		assert.Equal(t, 1, queryOne[int](t, admin, roles, name))
 	})
 }
 
@@ -66,9 +71,9 @@ func TestWhatTheBrokerDidNotMakeIsNeverTouched(t *testing.T) {
 func TestADatabaseMadeByOthersWhileTheBrokerWasDead(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
-	admin := connect(t, f.config.DSN)
 	for name, next := range map[string]func(t *testing.T, id string){
 		"the repeated provision refuses and takes its record back": func(t *testing.T, id string) {
+			t.Helper()
 			require.Eventually(t, func() bool {
 				_, err := f.client.Provision(t.Context(), crashProvisionRequest(id))
 				if osb.IsKind(err, osb.KindBusy) {
@@ -80,10 +85,13 @@ func TestADatabaseMadeByOthersWhileTheBrokerWasDead(t *testing.T) {
 			assert.True(t, f.repeatDeprovision(t, id).Gone)
 		},
 		"the deprovision leaves it": func(t *testing.T, id string) {
+			t.Helper()
 			assert.False(t, f.repeatDeprovision(t, id).Gone)
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			admin := connect(t, f.config.DSN)
 			id := uuid.NewString()
 			f.crash(t, order{Operation: osb.OpProvision, InstanceID: id, DieAfter: "instance intended"})
 			runSQL(t, admin, "CREATE DATABASE "+postgres.DatabaseName(id))
@@ -119,6 +127,7 @@ func TestARecordsDatabaseThatIsNotOurs(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			records := "records_" + uuid.NewString()[:8]
 			runAdmin(t, "postgres", "CREATE DATABASE "+records)
 			runAdmin(t, records, tc.prepare)

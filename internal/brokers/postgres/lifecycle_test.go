@@ -39,9 +39,8 @@ func TestInstanceLivesFromProvisionToDeprovision(t *testing.T) {
 	require.NoError(t, err)
 	assert.False(t, resp.Gone)
 	f.requireNothingLeft(t, id, b.id)
-	password, _ := b.Credentials["password"].(string)
-	require.GreaterOrEqual(t, len(password), 26)
-	assert.NotContains(t, f.log.String(), password)
+	require.GreaterOrEqual(t, len(b.password()), 26)
+	assert.NotContains(t, f.log.String(), b.password())
 	assert.Contains(t, f.log.String(), "Deprovisioned instance")
 }
 
@@ -54,7 +53,7 @@ func TestDeprovisionEndsSessionsAndLeftBindings(t *testing.T) {
 	runSQL(t, conn, "CREATE TABLE held (id int)", "BEGIN", "LOCK TABLE held",
 		// What a binding leaves outside its database goes as well.
 		"COMMIT", "BEGIN", "INSERT INTO held VALUES (1)", "PREPARE TRANSACTION 'left-"+id+"'", "BEGIN", "SELECT 1")
-	elsewhere := connect(t, shared.DSNFor(postgres.LoginName(b.id), b.Credentials["password"].(string), "postgres"))
+	elsewhere := connect(t, shared.DSNFor(postgres.LoginName(b.id), b.password(), "postgres"))
 	runSQL(t, elsewhere, "SELECT lo_create(0)")
 
 	_, err := f.deprovision(t, id)
@@ -64,6 +63,7 @@ func TestDeprovisionEndsSessionsAndLeftBindings(t *testing.T) {
 	require.Error(t, err)
 }
 
+//nolint:tparallel // requests for one instance at once would be ConcurrencyErrors
 func TestRequestsThatAreRepeated(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
@@ -190,6 +190,7 @@ func TestIdsOfAnyKind(t *testing.T) {
 		"slashes":           "a/b/../c-" + uuid.NewString(),
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			f.provision(t, func(r *osb.ProvisionRequest) { r.InstanceID = id })
 			resp, err := f.client.Bind(t.Context(), bindRequest(id, id))
 			require.NoError(t, err)

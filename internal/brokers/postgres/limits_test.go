@@ -11,6 +11,7 @@ import (
 	"github.com/svc-cat/catalog/osb"
 )
 
+//nolint:tparallel // one step after the other
 func TestPlanLimitsTheConnectionsOfAllBindingsTogether(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -38,7 +38,8 @@ func TestMain(m *testing.M) {
 
 func runTests(m *testing.M) int {
 	var err error
-	if shared, err = pgtest.Start(context.Background()); err != nil {
+	ctx := context.Background() //nolint:forbidigo // before all tests
+	if shared, err = pgtest.Start(ctx); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
@@ -114,7 +115,10 @@ func fixtureWith(t *testing.T, cfg postgres.Config) *fixture {
 }
 
 // replica is a second broker on the same records.
-func (f *fixture) replica(t *testing.T) *fixture { return fixtureWith(t, f.config) }
+func (f *fixture) replica(t *testing.T) *fixture {
+	t.Helper()
+	return fixtureWith(t, f.config)
+}
 
 func provisionRequest(id string) *osb.ProvisionRequest {
 	return &osb.ProvisionRequest{
@@ -161,6 +165,8 @@ func (f *fixture) bind(t *testing.T, instanceID string) bound {
 	require.False(t, resp.Existed)
 	return newBound(t, id, resp.BindingData)
 }
+
+func (b bound) password() string { return fmt.Sprint(b.Credentials["password"]) }
 
 func newBound(t *testing.T, id string, data osb.BindingData) bound {
 	t.Helper()
@@ -239,16 +245,6 @@ func (f *fixture) requireNothingLeft(t *testing.T, instanceID string, bindingIDs
 }
 
 func portText() string { return fmt.Sprint(shared.Port) }
-
-// runAdminAtEnd is for clean-up, when the test's context is over.
-func runAdminAtEnd(sql string) {
-	conn, err := pgx.Connect(context.Background(), shared.DSN("postgres"))
-	if err != nil {
-		return
-	}
-	defer conn.Close(context.Background())
-	_, _ = conn.Exec(context.Background(), sql)
-}
 
 func requireBusy(t *testing.T, err error) {
 	t.Helper()

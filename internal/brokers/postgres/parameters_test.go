@@ -27,6 +27,7 @@ func TestEachEncodingOfTheSchemaMakesADatabase(t *testing.T) {
 	require.Greater(t, len(schema.Properties.Encoding.Enum), 5)
 	for _, encoding := range schema.Properties.Encoding.Enum {
 		t.Run(encoding, func(t *testing.T) {
+			t.Parallel()
 			id := f.provision(t, withParameters(`{"encoding":"`+encoding+`"}`))
 			conn := connect(t, f.bind(t, id).uri)
 			assert.Equal(t, encoding, queryOne[string](t, conn, "SHOW server_encoding"))
@@ -66,6 +67,7 @@ func TestParametersThatAreRefused(t *testing.T) {
 		"an extension list with other types": {`{"extensions":[{"name":"hstore"}]}`, []string{`parameter "extensions/0"`}},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			r := provisionRequest(uuid.NewString())
 			r.Parameters = osb.RawJSON(tc.parameters)
 			_, err := f.client.Provision(t.Context(), r)
@@ -79,6 +81,7 @@ func TestParametersThatAreRefused(t *testing.T) {
 		})
 	}
 	t.Run("a parameter of a binding", func(t *testing.T) {
+		t.Parallel()
 		r := bindRequest(f.provision(t), uuid.NewString())
 		r.Parameters = osb.RawJSON(`{"readOnly":true}`)
 		_, err := f.client.Bind(t.Context(), r)

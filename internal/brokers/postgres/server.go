@@ -2,7 +2,9 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -38,6 +40,9 @@ type server struct {
 // facts are what the broker needs to know of the server, read once at start.
 type facts struct {
 	superuser bool
+	// database holds the records; openToAll says whether anybody may connect to it.
+	database  string
+	openToAll bool
 	// encoding is the server's default, for which its default locale is made.
 	encoding string
 	// extensions can be created here by this administrator.
@@ -70,7 +75,11 @@ func openServer(ctx context.Context, dsn string) (*server, error) {
 // parseDSN never wraps pgx's error as it is: its text may repeat the DSN.
 func parseDSN(dsn string) (*pgxpool.Config, error) {
 	config, err := pgxpool.ParseConfig(dsn)
-	if err != nil {
+	var file *fs.PathError
+	switch {
+	case errors.As(err, &file):
+		return nil, fmt.Errorf("%w: it names a file that cannot be read: %w", errBadDSN, file)
+	case err != nil:
 		return nil, errBadDSN
 	}
 	config.MaxConns = maxConns
@@ -105,8 +114,10 @@ func readFacts(ctx context.Context, conn *pgx.Conn) (facts, error) {
 	var createRole, createDB bool
 	err := conn.QueryRow(ctx, `
 SELECT current_setting('server_version_num')::int, r.rolsuper, r.rolcreaterole, r.rolcreatedb,
+       current_database(), has_database_privilege('public', current_database(), 'CONNECT'),
        (SELECT pg_encoding_to_char(encoding) FROM pg_database WHERE datname = 'template0')
-FROM pg_roles r WHERE r.rolname = current_user`).Scan(&version, &f.superuser, &createRole, &createDB, &f.encoding)
+FROM pg_roles r WHERE r.rolname = current_user`).Scan(&version, &f.superuser, &createRole, &createDB,
+		&f.database, &f.openToAll, &f.encoding)
 	if err != nil {
 		return f, fmt.Errorf("ask PostgreSQL for its version: %w", err)
 	}

@@ -56,7 +56,7 @@ func (b *Broker) withInstance(ctx context.Context, id string, p patience, f func
 // lockKey spreads ids over the 64 bits that name an advisory lock.
 func lockKey(instanceID string) int64 {
 	sum := sha256.Sum256([]byte("postgres-broker instance " + instanceID))
-	return int64(binary.BigEndian.Uint64(sum[:8]))
+	return int64(binary.BigEndian.Uint64(sum[:8])) //nolint:gosec // any 64 bits will do
 }
 
 func lock(ctx context.Context, conn *pgx.Conn, key int64, p patience) error {

@@ -68,7 +68,7 @@ func (s *Server) setUp(ctx context.Context) error {
 	if err := s.initdb(ctx); err != nil {
 		return err
 	}
-	port, err := freePort()
+	port, err := freePort(ctx)
 	if err != nil {
 		return err
 	}
@@ -109,12 +109,14 @@ func (s *Server) Stop() {
 
 // Resume runs the server on its data and waits until it lets clients in.
 func (s *Server) Resume(ctx context.Context) error {
+	//nolint:gosec // the log of a test is no secret
 	logFile, err := os.OpenFile(filepath.Join(s.root, "log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
 		return err
 	}
 	defer logFile.Close()
-	cmd := exec.Command(filepath.Join(s.bin, "postgres"),
+	//nolint:gosec // the program is PostgreSQL, the arguments are ours
+	cmd := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(s.bin, "postgres"),
 		"-D", s.dataDir(), "-k", s.SocketDir, "-p", strconv.Itoa(s.Port),
 		"-c", "listen_addresses="+s.Host, "-c", "max_connections=200", "-c", "max_prepared_transactions=5",
 		// The data outlives no test: speed before durability.
@@ -182,7 +184,7 @@ func (s *Server) logTail() string {
 // chooseUser picks the user postgres when the tests run as root, which
 // PostgreSQL refuses to be, and gives the directory to it.
 func (s *Server) chooseUser() error {
-	if err := os.Chmod(s.root, 0o755); err != nil {
+	if err := os.Chmod(s.root, 0o755); err != nil { //nolint:gosec // the user postgres must get in
 		return err
 	}
 	if os.Geteuid() != 0 {
@@ -203,9 +205,10 @@ func (s *Server) chooseUser() error {
 
 func (s *Server) initdb(ctx context.Context) error {
 	passwordFile := filepath.Join(s.root, "password")
-	if err := os.WriteFile(passwordFile, []byte(password), 0o644); err != nil {
+	if err := os.WriteFile(passwordFile, []byte(password), 0o644); err != nil { //nolint:gosec // initdb reads it as another user
 		return err
 	}
+	//nolint:gosec // as above
 	cmd := exec.CommandContext(ctx, filepath.Join(s.bin, "initdb"), "-D", s.dataDir(), "-U", Superuser,
 		"--auth=scram-sha-256", "--pwfile="+passwordFile, "--encoding=UTF8", "--locale=C.UTF-8", "--no-sync")
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: s.cred}
@@ -221,8 +224,8 @@ const howToInstall = "install PostgreSQL 15 or newer (Debian: apt-get install po
 // findBinaries looks for the server in PATH and where Debian puts it, newest first.
 func findBinaries() (string, error) {
 	if path, err := exec.LookPath("initdb"); err == nil {
-		if real, err := filepath.EvalSymlinks(path); err == nil {
-			path = real
+		if target, err := filepath.EvalSymlinks(path); err == nil {
+			path = target
 		}
 		return filepath.Dir(path), nil
 	}
@@ -246,11 +249,15 @@ func findBinaries() (string, error) {
 
 // freePort asks the kernel for a loopback port. Another process could take it
 // before PostgreSQL does; then PostgreSQL ends at start and says so.
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freePort(ctx context.Context) (int, error) {
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return 0, err
 	}
 	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
+	address, ok := l.Addr().(*net.TCPAddr)
+	if !ok {
+		return 0, fmt.Errorf("listening on %s, which is no TCP address", l.Addr())
+	}
+	return address.Port, nil
 }
