@@ -1,6 +1,3 @@
-// Command postgres-broker is an Open Service Broker that offers databases of
-// one PostgreSQL server. This package holds flags and wiring only; the broker is
-// internal/brokers/postgres, its HTTP side osb/broker.
 package main
 
 import (
