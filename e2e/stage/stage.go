@@ -72,7 +72,17 @@ func (s *Stage) run(ctx context.Context, stdin []byte, program string, args ...s
 	if err := cmd.Run(); err != nil {
 		return out.String(), fmt.Errorf("%s %s: %w: %s", filepath.Base(program), quote(args), err, strings.TrimSpace(errs.String()))
 	}
+	s.warn(errs.String())
 	return strings.TrimRight(out.String(), "\n"), nil
+}
+
+// warn passes on what the API server warned of.
+func (s *Stage) warn(stderr string) {
+	for line := range strings.Lines(stderr) {
+		if strings.HasPrefix(line, "Warning:") && s.Out != nil {
+			fmt.Fprint(s.Out, line)
+		}
+	}
 }
 
 func quote(args []string) string {

@@ -22,6 +22,12 @@ func (s *Stage) apply(ctx context.Context, object any) error {
 	return err
 }
 
+// Create creates what a manifest says and returns what kubectl prints, its
+// warnings included.
+func (s *Stage) Create(ctx context.Context, manifest string, flags ...string) (string, error) {
+	return s.run(ctx, []byte(manifest), s.Kubectl, append([]string{"create", "-f", "-"}, flags...)...)
+}
+
 // Apply applies the whole walkthrough in one go, and prints what kubectl says.
 func (s *Stage) Apply(ctx context.Context) error {
 	manifests, err := s.Manifests()
