@@ -16,7 +16,7 @@ func (c contents) apply(now time.Time, st step, cfg Config) (contents, error) {
 	var err error
 	switch st.action {
 	case introduce:
-		c.next, err = newAuthority(now, c.active, cfg)
+		c.next, err = newAuthority(now, c.known(), cfg)
 	case takeOver:
 		err = c.takeOver(now, cfg)
 	case retire:
@@ -47,7 +47,7 @@ func (c *contents) takeOver(now time.Time, cfg Config) error {
 }
 
 func (c *contents) bootstrap(now time.Time, cfg Config) error {
-	ca, err := newAuthority(now, c.active, cfg)
+	ca, err := newAuthority(now, c.known(), cfg)
 	if err != nil {
 		return err
 	}

@@ -36,12 +36,14 @@ type leaf struct {
 	certPEM, keyPEM []byte
 }
 
-// newAuthority makes a CA. Its validity begins no later than that of the CA it succeeds: should the
+// newAuthority makes a CA. Its validity begins no later than that of the CAs it succeeds: should the
 // leader's clock run ahead, even by months, API servers with a right clock accept it all the same.
-func newAuthority(now time.Time, predecessor *authority, cfg Config) (*authority, error) {
+func newAuthority(now time.Time, predecessors []*x509.Certificate, cfg Config) (*authority, error) {
 	notBefore := now.Add(-cfg.ClockSkew)
-	if predecessor != nil && predecessor.cert.NotBefore.Before(notBefore) {
-		notBefore = predecessor.cert.NotBefore
+	for _, crt := range predecessors {
+		if crt.NotBefore.Before(notBefore) {
+			notBefore = crt.NotBefore
+		}
 	}
 	key, keyPEM, err := newKey()
 	if err != nil {

@@ -156,19 +156,11 @@ type observation struct {
 	configs []*admissionregistrationv1.MutatingWebhookConfiguration
 }
 
+// observe reads the webhook configurations first and the Secret after them. So a leader that was
+// frozen in between cannot take a CA out of a bundle that the Secret has gained since: what it found
+// in the bundle was in the Secret before.
 func (m *Manager) observe(ctx context.Context) (observation, error) {
 	o := observation{secret: m.newSecret()}
-	switch err := m.client.Get(ctx, client.ObjectKeyFromObject(o.secret), o.secret); {
-	case apierrors.IsNotFound(err):
-		o.secret = m.newSecret()
-	case err != nil:
-		return o, fmt.Errorf("get Secret with serving certificates: %w", err)
-	default:
-		o.exists = true
-		o.ours = o.secret.Labels[OwnedLabel] == OwnedValue
-		o.contents = parseContents(o.secret)
-		o.seen = latest(o.seen, o.secret)
-	}
 	for _, name := range m.cfg.WebhookConfigurations {
 		config := &admissionregistrationv1.MutatingWebhookConfiguration{}
 		err := m.client.Get(ctx, client.ObjectKey{Name: name}, config)
@@ -182,6 +174,17 @@ func (m *Manager) observe(ctx context.Context) (observation, error) {
 		o.configs = append(o.configs, config)
 		o.stores = append(o.stores, newTrustStore(config))
 		o.seen = latest(o.seen, config)
+	}
+	switch err := m.client.Get(ctx, client.ObjectKeyFromObject(o.secret), o.secret); {
+	case apierrors.IsNotFound(err):
+		o.secret = m.newSecret()
+	case err != nil:
+		return o, fmt.Errorf("get Secret with serving certificates: %w", err)
+	default:
+		o.exists = true
+		o.ours = o.secret.Labels[OwnedLabel] == OwnedValue
+		o.contents = parseContents(o.secret)
+		o.seen = latest(o.seen, o.secret)
 	}
 	return o, nil
 }

@@ -53,7 +53,7 @@ type contents struct {
 }
 
 // known are all CAs the Secret holds, in the order in which they are published.
-func (c *contents) known() []*x509.Certificate {
+func (c contents) known() []*x509.Certificate {
 	var certs []*x509.Certificate
 	if c.active != nil {
 		certs = append(certs, c.active.cert)

@@ -67,6 +67,10 @@ func (w watcher) start(ctx context.Context, obj client.Object, handler toolscach
 	if _, err := informer.AddEventHandler(handler); err != nil {
 		return fmt.Errorf("watch %T %q: %w", obj, obj.GetName(), err)
 	}
-	go func() { utilruntime.HandleErrorWithContext(ctx, one.Start(ctx), "Stopped watching") }()
+	go func() {
+		if err := one.Start(ctx); err != nil {
+			utilruntime.HandleErrorWithContext(ctx, err, "Stopped watching", "name", obj.GetName())
+		}
+	}()
 	return nil
 }

@@ -1,0 +1,498 @@
+package certs
+
+import (
+	"crypto/x509"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+)
+
+// renewing is a world in which the CA is due and a next one stands in all bundles since settled.
+func renewing(t require.TestingT) *world {
+	w := runningWorld(t)
+	w.pass(DefaultCALifetime * 2 / 3)
+	w.run(t)
+	return w
+}
+
+// overlapping is a world in which the next CA has just taken over.
+func overlapping(t require.TestingT) *world {
+	w := renewing(t)
+	w.pass(w.cfg.Settle)
+	w.run(t)
+	return w
+}
+
+// otherCA is a CA that was never ours.
+func otherCA(now time.Time) *authority {
+	ca, err := newAuthority(now, nil, testConfig())
+	if err != nil {
+		panic(err) // there is no randomness left
+	}
+	return ca
+}
+
+func TestPlan(t *testing.T) {
+	t.Parallel()
+	for sentence, tc := range map[string]struct {
+		world   func(require.TestingT) *world
+		arrange func(*world)
+		want    action
+		why     string
+	}{
+		"nothing exists and nothing is trusted: everything is made at once": {
+			arrange: func(w *world) { w.secret = nil; w.configs = newWorld().configs }, want: bootstrap, why: "there was no Secret"},
+		"no webhook configuration exists yet: the certificate is made all the same": {
+			arrange: func(w *world) { w.secret = nil; w.configs = nil }, want: bootstrap},
+		"the Secret vanished while its CA is trusted: a new CA is introduced, as replicas still serve": {
+			arrange: func(w *world) { w.secret = nil }, want: introduce, why: "there was no Secret"},
+		"the Secret vanished and what is published has expired: no call succeeds, so nothing is waited for": {
+			arrange: func(w *world) { w.secret = nil; w.pass(2 * DefaultCALifetime) }, want: bootstrap},
+		"the Secret is somebody else's": {
+			arrange: func(w *world) { w.secret.Labels = nil }, want: leaveAlone},
+		"the Secret is somebody else's and empty": {
+			arrange: func(w *world) { w.secret.Labels = nil; w.secret.Data = nil }, want: leaveAlone},
+		"all is well": {want: stay},
+
+		"a caBundle was emptied": {
+			arrange: func(w *world) { w.configs[1].Webhooks[0].ClientConfig.CABundle = nil }, want: publish},
+		"one of two webhooks of a configuration lost its caBundle": {
+			arrange: func(w *world) { w.configs[0].Webhooks[1].ClientConfig.CABundle = nil }, want: publish},
+		"a caBundle holds something other than certificates": {
+			arrange: func(w *world) {
+				c := &w.configs[0].Webhooks[0].ClientConfig
+				c.CABundle = append(c.CABundle, "-----BEGIN CERTIFICATE-----\nbm8=\n-----END CERTIFICATE-----\n"...)
+			}, want: publish},
+		"a caBundle has comments and line ends of its own": {
+			arrange: func(w *world) {
+				c := &w.configs[0].Webhooks[0].ClientConfig
+				c.CABundle = append([]byte("# ours\n\n"), c.CABundle...)
+			}, want: stay},
+		"a CA was added to a bundle of ours": {
+			arrange: func(w *world) {
+				w.publish(w.configs[0], append(w.contents().known(), otherCA(w.now).cert))
+			}, want: publish},
+		"a bundle was replaced by a CA we do not know: it stays trusted for the overlap": {
+			arrange: func(w *world) { w.publish(w.configs[0], []*x509.Certificate{otherCA(w.now).cert}) }, want: adopt},
+		"a bundle was replaced by an expired CA": {
+			arrange: func(w *world) {
+				w.publish(w.configs[0], []*x509.Certificate{otherCA(w.now.Add(-2 * DefaultCALifetime)).cert})
+			}, want: publish},
+		"a bundle was replaced by a public collection": {
+			arrange: func(w *world) {
+				var many []*x509.Certificate
+				for range maxAdopted + 1 {
+					many = append(many, otherCA(w.now).cert)
+				}
+				w.publish(w.configs[0], many)
+			}, want: publish},
+		"a webhook configuration came later": {
+			arrange: func(w *world) { w.configs = append(w.configs, newWorld().configs...) }, want: publish},
+		"a webhook configuration went away": {
+			arrange: func(w *world) { w.configs = w.configs[:1] }, want: stay},
+
+		"the serving certificate has more than a third of its life left": {
+			arrange: func(w *world) { w.pass(DefaultLeafLifetime*2/3 - time.Hour) }, want: stay},
+		"the serving certificate has a third of its life left": {
+			arrange: func(w *world) { w.pass(DefaultLeafLifetime * 2 / 3) }, want: issueLeaf, why: "due for renewal"},
+		"the serving certificate expired": {
+			arrange: func(w *world) { w.pass(DefaultLeafLifetime + time.Hour) }, want: issueLeaf, why: "expired"},
+		"the Service has another name now": {
+			arrange: func(w *world) { w.cfg.Service = "other" }, want: issueLeaf, why: "not made for other"},
+		"tls.crt and tls.key were removed": {
+			arrange: func(w *world) { w.data("tls.crt", ""); w.data("tls.key", "") }, want: issueLeaf, why: "none that can be used"},
+		"tls.crt is garbage": {arrange: func(w *world) { w.data("tls.crt", "garbage") }, want: issueLeaf},
+		"tls.key belongs to another certificate": {
+			arrange: func(w *world) { w.data("tls.key", string(otherCA(w.now).keyPEM)) }, want: issueLeaf},
+		"the serving certificate is signed by somebody else": {
+			arrange: func(w *world) {
+				other, _ := newLeaf(w.now, otherCA(w.now), w.cfg)
+				w.data("tls.crt", string(other.certPEM))
+				w.data("tls.key", string(other.keyPEM))
+			}, want: issueLeaf, why: "signed by our CA"},
+
+		"ca.key was removed: a new CA is introduced": {
+			arrange: func(w *world) { w.data(CAKeyKey, "") }, want: introduce, why: "key was lost"},
+		"ca.key belongs to another CA": {
+			arrange: func(w *world) { w.data(CAKeyKey, string(otherCA(w.now).keyPEM)) }, want: introduce, why: "key was lost"},
+		"ca.crt is garbage": {
+			arrange: func(w *world) { w.data(CACertKey, "garbage") }, want: introduce, why: "no CA certificate"},
+		"ca.crt is no CA": {
+			arrange: func(w *world) { w.data(CACertKey, string(w.secret.Data["tls.crt"])) }, want: introduce, why: "no CA certificate"},
+		"the whole Secret was emptied while its CA is trusted": {
+			arrange: func(w *world) { w.secret.Data = nil }, want: introduce},
+		"the whole Secret and all bundles were emptied": {
+			arrange: func(w *world) { w.secret.Data = nil; w.configs = newWorld().configs }, want: bootstrap},
+		"garbage where no next CA is expected": {
+			arrange: func(w *world) { w.data(NextCACertKey, "garbage") }, want: clean},
+		"a key without its next CA": {
+			arrange: func(w *world) { w.data(NextCAKeyKey, "garbage") }, want: clean},
+		"garbage where no former CA is expected": {
+			arrange: func(w *world) { w.data(PreviousCACertKey, "garbage") }, want: clean},
+		"an unreadable time": {
+			arrange: func(w *world) { w.secret.Annotations = map[string]string{SwitchedAnnotation: "yesterday"} }, want: clean},
+
+		"the CA has a third of its life left": {
+			arrange: func(w *world) {
+				w.pass(DefaultCALifetime * 2 / 3)
+				w.do(step{action: issueLeaf})
+			}, want: introduce, why: "due for renewal"},
+		"the CA expired with everything it signed: nothing is waited for": {
+			arrange: func(w *world) { w.pass(DefaultCALifetime + time.Hour) }, want: bootstrap, why: "expired"},
+
+		"the next CA is in all bundles, but not for long enough": {world: renewing, want: stay},
+		"the next CA is in all bundles for long enough": {
+			world: renewing, arrange: func(w *world) { w.pass(w.cfg.Settle) }, want: takeOver},
+		"the next CA is missing in one bundle": {
+			world: renewing, arrange: func(w *world) {
+				w.pass(w.cfg.Settle)
+				w.publish(w.configs[1], w.contents().known()[:1])
+			}, want: publish},
+		"there is no webhook configuration that could refuse the next CA": {
+			world: renewing, arrange: func(w *world) { w.configs = nil }, want: takeOver},
+		"the serving certificate falls due while a next CA settles": {
+			world: renewing, arrange: func(w *world) { w.data("tls.crt", "") }, want: issueLeaf},
+		"the next CA's key was lost: another one is introduced": {
+			world: renewing, arrange: func(w *world) { w.data(NextCAKeyKey, "") }, want: introduce},
+		"the CA in force lost its key while the next one settles: the next one is waited for": {
+			world: renewing, arrange: func(w *world) { w.data(CAKeyKey, "") }, want: stay},
+		"the CA in force expired while the next one settles: it takes over at once": {
+			world: renewing, arrange: func(w *world) {
+				w.cfg.Settle = 200 * day
+				w.pass(130 * day)
+			}, want: takeOver},
+
+		"all bundles were emptied while the next CA settles: they are mended before anything else": {
+			world: renewing, arrange: func(w *world) { w.configs = newWorld().configs }, want: publish},
+		"a next CA without a key is left over": {
+			arrange: func(w *world) { w.data(NextCACertKey, string(encodeCertificates(otherCA(w.now).cert))) },
+			want:    clean, why: "next CA could not be used"},
+
+		"the former CA is in its overlap": {world: overlapping, want: stay},
+		"the CA falls due in the overlap of its predecessor: one change at a time": {
+			world: overlapping, arrange: func(w *world) { w.cfg.CALifetime *= 3 }, want: stay},
+		"the CA loses its key in the overlap of its predecessor: that cannot wait": {
+			world: overlapping, arrange: func(w *world) { w.data(CAKeyKey, "") }, want: introduce},
+		"the overlap is over: the former CA leaves the bundles first": {
+			world: overlapping, arrange: func(w *world) { w.pass(w.cfg.Overlap) }, want: publish},
+		"the overlap is over and the former CA is in no bundle any more": {
+			world: overlapping, arrange: func(w *world) {
+				w.pass(w.cfg.Overlap)
+				w.do(w.plan())
+			}, want: retire},
+		"nobody knows when the overlap began: it begins now": {
+			world: overlapping, arrange: func(w *world) { w.secret.Annotations = nil; w.pass(w.cfg.Overlap) }, want: startOverlap},
+		"the overlap began in the future: it begins now": {
+			world: overlapping, arrange: func(w *world) { w.pass(-time.Hour) }, want: startOverlap},
+		"the former CA was damaged in the Secret but is still published: it is kept": {
+			world: overlapping, arrange: func(w *world) { w.data(PreviousCACertKey, "garbage") }, want: clean},
+
+		"our clock is a little behind": {
+			arrange: func(w *world) { w.seen = w.now.Add(DefaultClockSkew) }, want: stay},
+		"our clock is far behind: nothing is made": {
+			arrange: func(w *world) { w.seen = w.now.Add(DefaultClockSkew + time.Second); w.secret = nil }, want: waitForClock},
+		"the CA begins in the future, but our clock is not known to be wrong": {
+			arrange: func(w *world) { w.seen = w.now.Add(-40 * day); w.pass(-30 * day) }, want: introduce, why: "not valid yet"},
+		"our clock jumped ahead by a month: the serving certificate is renewed early": {
+			arrange: func(w *world) { w.pass(61 * day) }, want: issueLeaf},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			world := runningWorld
+			if tc.world != nil {
+				world = tc.world
+			}
+			w := world(t)
+			if tc.arrange != nil {
+				tc.arrange(w)
+			}
+			st := w.plan()
+			assert.Equal(t, tc.want, st.action)
+			assert.Contains(t, st.why, tc.why)
+		})
+	}
+}
+
+func TestPlanOrderOfARenewal(t *testing.T) {
+	t.Parallel()
+	w := runningWorld(t)
+	requireAtRest(t, w)
+	first := w.contents().active.cert
+	served := w.contents().leaf.cert
+
+	w.pass(DefaultCALifetime * 2 / 3)
+	// The serving certificate was left alone for 240 days here, so it is renewed by the old CA first.
+	require.Equal(t, []action{issueLeaf, introduce, publish}, w.run(t))
+	assert.True(t, w.contents().active.cert.Equal(first), "the old CA is in force")
+	assert.NoError(t, verify(w.contents().leaf.cert, []*x509.Certificate{first}, w.now))
+	for _, bundle := range w.bundles() {
+		assert.Len(t, bundle, 2)
+	}
+
+	w.pass(w.cfg.Settle - time.Nanosecond)
+	require.Empty(t, w.run(t), "the settle time is waited for in full")
+	w.pass(time.Nanosecond)
+	require.Equal(t, []action{takeOver}, w.run(t))
+	assert.False(t, w.contents().active.cert.Equal(first))
+	assert.Error(t, verify(w.contents().leaf.cert, []*x509.Certificate{first}, w.now), "the new CA signs")
+	assert.NotContains(t, string(w.secret.Data[PreviousCACertKey]), "KEY", "the old CA's key is gone")
+	for _, bundle := range w.bundles() {
+		assert.True(t, contains(bundle, first), "the old CA is still trusted")
+	}
+
+	w.pass(w.cfg.Overlap - time.Nanosecond)
+	require.Empty(t, w.run(t), "the overlap is waited for in full")
+	w.pass(time.Nanosecond)
+	require.Equal(t, []action{publish, retire}, w.run(t))
+	requireAtRest(t, w)
+	assert.NotEqual(t, served, w.contents().leaf.cert)
+}
+
+func TestPlanResumesAfterACrashInEveryGap(t *testing.T) {
+	t.Parallel()
+	for sentence, begin := range map[string]func(require.TestingT) *world{
+		"a first installation": func(require.TestingT) *world { return newWorld() },
+		"a renewal of the CA": func(t require.TestingT) *world {
+			w := runningWorld(t)
+			w.pass(DefaultCALifetime * 2 / 3)
+			return w
+		},
+		"a Secret that was deleted": func(t require.TestingT) *world {
+			w := runningWorld(t)
+			w.secret = nil
+			return w
+		},
+		"a provider of the certificate before us": func(t require.TestingT) *world {
+			w := newWorld()
+			for _, config := range w.configs {
+				w.publish(config, []*x509.Certificate{otherCA(w.now).cert})
+			}
+			return w
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			// gap counts the single writes that are made before the crash; a publish is two of them.
+			for gap := range 12 {
+				w := begin(t)
+				for range gap {
+					oneWrite(t, w)
+				}
+				w.crash()
+				for range 4 { // introduction, settling, overlap
+					w.run(t)
+					w.pass(w.cfg.Overlap)
+				}
+				requireAtRest(t, w)
+			}
+		})
+	}
+}
+
+// oneWrite makes the next write; if there is none, time passes until there is.
+func oneWrite(t *testing.T, w *world) {
+	st := w.plan()
+	if st.action == stay {
+		w.pass(st.wait)
+		return
+	}
+	if st.action == publish {
+		for _, config := range w.configs {
+			if !newTrustStore(config).isExactly(st.bundle) {
+				w.publish(config, st.bundle)
+				return
+			}
+		}
+	}
+	w.do(st)
+}
+
+func TestPlanWaitsUntilSomethingIsDue(t *testing.T) {
+	t.Parallel()
+	w := runningWorld(t)
+	assert.Equal(t, maxIdle, w.plan().wait, "the clock may be set meanwhile")
+
+	w.now = renewalTime(w.contents().leaf.cert, w.cfg.LeafLifetime).Add(-time.Second)
+	assert.Equal(t, time.Second, w.plan().wait)
+
+	w = renewing(t)
+	w.pass(time.Second)
+	assert.Equal(t, w.cfg.Settle-time.Second, w.plan().wait)
+
+	w = overlapping(t)
+	w.pass(w.cfg.Overlap - time.Second)
+	assert.Equal(t, time.Second, w.plan().wait)
+}
+
+func TestPlanSettlesAnewInANewLeader(t *testing.T) {
+	t.Parallel()
+	w := renewing(t)
+	w.pass(w.cfg.Settle)
+	w.crash()
+	require.Equal(t, stay, w.plan().action, "a new leader does not rely on what the last one saw")
+	w.pass(w.cfg.Settle)
+	require.Equal(t, takeOver, w.plan().action)
+}
+
+func TestPlanSettlesAnewForAnotherNextCA(t *testing.T) {
+	t.Parallel()
+	w := renewing(t)
+	var memory settling
+	require.Equal(t, w.now, memory.observe(w.now, w.state()))
+	// Another leader replaces the next CA while this one does not look.
+	w.data(NextCACertKey, "")
+	w.run(t)
+	later := w.now.Add(w.cfg.Settle)
+	assert.Equal(t, later, memory.observe(later, w.state()))
+}
+
+func TestPlanSettlesAnewWhenABundleLostTheNextCA(t *testing.T) {
+	t.Parallel()
+	w := renewing(t)
+	w.pass(w.cfg.Settle - time.Second)
+	// One of two webhooks of one of two configurations.
+	w.configs[0].Webhooks[1].ClientConfig.CABundle = encodeCertificates(w.contents().active.cert)
+	require.Equal(t, []action{publish}, w.run(t))
+	w.pass(time.Second)
+	require.Equal(t, stay, w.plan().action)
+	w.pass(w.cfg.Settle - time.Second)
+	require.Equal(t, takeOver, w.plan().action)
+}
+
+func TestPlanKeepsWhatReplicasMayServe(t *testing.T) {
+	t.Parallel()
+	w := runningWorld(t)
+	served, ca := w.contents().leaf.cert, w.contents().active.cert
+	w.secret = nil
+	require.Equal(t, []action{introduce, publish}, w.run(t))
+	assert.Nil(t, w.contents().leaf, "no certificate is shown before its CA is trusted")
+	for _, bundle := range w.bundles() {
+		require.NoError(t, verify(served, bundle, w.now), "replicas that serve from memory are trusted")
+	}
+	w.pass(w.cfg.Settle)
+	require.Equal(t, []action{takeOver}, w.run(t))
+	assert.True(t, contains(w.contents().previous, ca))
+	w.pass(w.cfg.Overlap)
+	w.run(t)
+	requireAtRest(t, w)
+}
+
+func TestPlanKeepsACAThatOnlyTheBundlesRemember(t *testing.T) {
+	t.Parallel()
+	for sentence, damage := range map[string]func(*world){
+		"the CA in force was removed":     func(w *world) { w.data(CACertKey, ""); w.data(CAKeyKey, "") },
+		"the CA in force was damaged":     func(w *world) { w.data(CACertKey, "garbage") },
+		"the former CA was damaged":       func(w *world) { w.data(PreviousCACertKey, "garbage") },
+		"both were damaged":               func(w *world) { w.data(CACertKey, "garbage"); w.data(PreviousCACertKey, "garbage") },
+		"the whole Secret was taken away": func(w *world) { w.secret = nil },
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			w := overlapping(t)
+			published := w.bundles()[0]
+			require.Len(t, published, 2)
+			damage(w)
+			w.run(t)
+			for _, bundle := range w.bundles() {
+				for _, ca := range published {
+					require.True(t, contains(bundle, ca), "replicas may serve what it signed")
+				}
+			}
+		})
+	}
+}
+
+func TestPlanGivesAnAdoptedCATheWholeOverlap(t *testing.T) {
+	t.Parallel()
+	w := overlapping(t)
+	w.pass(w.cfg.Overlap - time.Hour)
+	stranger := otherCA(w.now).cert
+	w.publish(w.configs[1], []*x509.Certificate{stranger})
+	require.Equal(t, []action{adopt, publish, startOverlap}, w.run(t))
+	w.pass(w.cfg.Overlap - time.Second)
+	require.Empty(t, w.run(t))
+	for _, bundle := range w.bundles() {
+		assert.True(t, contains(bundle, stranger))
+	}
+	w.pass(time.Second)
+	w.run(t)
+	requireAtRest(t, w)
+}
+
+func TestPlanSurvivesALeaderWhoseClockJumpsAhead(t *testing.T) {
+	t.Parallel()
+	for sentence, jump := range map[string]time.Duration{
+		"a serving certificate later": 61 * day,
+		"a CA later":                  250 * day,
+		"two CAs later":               800 * day,
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			w := runningWorld(t)
+			w.pass(jump)
+			w.run(t)
+			assert.True(t, w.trusts(start), "trusted by an API server with a right clock")
+			w.pass(w.cfg.Settle)
+			w.run(t)
+			assert.True(t, w.trusts(start))
+			w.pass(w.cfg.Overlap)
+			w.run(t)
+			w.secret = nil // and the only trace of the right time is in the bundles
+			for range 3 {
+				w.run(t)
+				w.pass(w.cfg.Overlap)
+			}
+			assert.True(t, w.trusts(start))
+			w.now = start
+			w.run(t)
+			requireAtRest(t, w)
+		})
+	}
+}
+
+func TestPlanNeverSignsInCirclesAtTheEndOfACA(t *testing.T) {
+	t.Parallel()
+	w := runningWorld(t)
+	// A renewal that cannot end: the next CA never settles.
+	w.cfg.Settle = 1000 * day
+	var leaves []*x509.Certificate
+	for w.pass(200 * day); w.now.Before(start.Add(DefaultCALifetime)); w.pass(day) {
+		w.run(t)
+		if crt := w.contents().leaf.cert; !contains(leaves, crt) {
+			leaves = append(leaves, crt)
+		}
+		require.True(t, w.trusts(w.now))
+	}
+	assert.Less(t, len(leaves), 6)
+	assert.True(t, slices.IsSortedFunc(leaves, func(a, b *x509.Certificate) int { return a.NotAfter.Compare(b.NotAfter) }))
+}
+
+func TestBundlePatchTouchesOnlyWhatDiffers(t *testing.T) {
+	t.Parallel()
+	w := runningWorld(t)
+	config, want := w.configs[0], w.contents().known()
+	config.ResourceVersion = "7"
+
+	patch, err := bundlePatch(config, want)
+	require.NoError(t, err)
+	assert.Nil(t, patch)
+
+	config.Webhooks[1].ClientConfig = admissionregistrationv1.WebhookClientConfig{}
+	patch, err = bundlePatch(config, want)
+	require.NoError(t, err)
+	assert.Contains(t, string(patch), `{"op":"test","path":"/metadata/resourceVersion","value":"7"}`)
+	assert.Contains(t, string(patch), "/webhooks/1/clientConfig/caBundle")
+	assert.NotContains(t, string(patch), "/webhooks/0")
+}
+
+func TestPlanDoesNotTakeOverUntoldSinceWhenTheNextCAIsPublished(t *testing.T) {
+	t.Parallel()
+	w := renewing(t)
+	w.pass(w.cfg.Settle)
+	s := w.state() // without what the leader remembers
+	assert.Equal(t, stay, plan(w.now, s, w.cfg).action)
+}
