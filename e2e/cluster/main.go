@@ -19,7 +19,7 @@ import (
 	"github.com/svc-cat/catalog/e2e/cluster/toolbox"
 )
 
-const usage = `usage: cluster COMMAND [--dir DIR] [ARGUMENT...]
+const usage = `cluster COMMAND [--dir DIR] [ARGUMENT...]
 
   up                  start the cluster, or leave a healthy one as it is
   down                remove it without a trace, but for its logs
@@ -28,9 +28,9 @@ const usage = `usage: cluster COMMAND [--dir DIR] [ARGUMENT...]
   exec -- CMD [ARG]   run a command in its network, with its KUBECONFIG
   postgres up|down    start PostgreSQL beside it, or remove it with its data
   postgres psql [ARG] run psql as its superuser
-  build               build all programs into the cache and print their folder
-  assets              build those that envtest needs and print their folder
-                      (for KUBEBUILDER_ASSETS)
+  build               make all programs, in the cache, and print their folder
+  assets              make those that envtest needs and print their folder, for
+                      KUBEBUILDER_ASSETS
 
 --dir is where kubeconfig, bin/ and logs/ are (default .cluster in the checkout).
 `
@@ -70,28 +70,28 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	rest := flags.Args()
-	switch args[0] {
-	case "up":
-		return c.Up(ctx)
-	case "down":
-		return c.Down(ctx)
-	case "status":
-		return status(ctx, c)
-	case "load":
-		return c.Load(ctx, rest...)
-	case "exec":
-		if len(rest) == 0 {
-			return errors.New("exec: name a command")
-		}
-		return c.Exec(rest)
-	case "postgres":
-		return postgres(ctx, c, rest)
-	case "build":
-		return build(ctx, root, toolbox.All())
-	case "assets":
-		return build(ctx, root, toolbox.Assets())
+	commands := map[string]func() error{
+		"up":       func() error { return c.Up(ctx) },
+		"down":     func() error { return c.Down(ctx) },
+		"status":   func() error { return status(ctx, c) },
+		"load":     func() error { return c.Load(ctx, rest...) },
+		"exec":     func() error { return execute(c, rest) },
+		"postgres": func() error { return postgres(ctx, c, rest) },
+		"build":    func() error { return build(ctx, root, toolbox.All()) },
+		"assets":   func() error { return build(ctx, root, toolbox.Assets()) },
 	}
-	return fmt.Errorf("there is no command %q; try `cluster help`", args[0])
+	command, ok := commands[args[0]]
+	if !ok {
+		return fmt.Errorf("there is no command %q; try `cluster help`", args[0])
+	}
+	return command()
+}
+
+func execute(c *lab.Cluster, args []string) error {
+	if len(args) == 0 {
+		return errors.New("exec: name a command")
+	}
+	return c.Exec(args)
 }
 
 func build(ctx context.Context, root string, want []toolbox.Tool) error {

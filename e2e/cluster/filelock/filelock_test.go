@@ -17,15 +17,17 @@ import (
 // holdEnv makes the test binary hold a lock until it is killed.
 const holdEnv = "FILELOCK_TEST_HOLD"
 
-func TestMain(m *testing.M) {
-	if path := os.Getenv(holdEnv); path != "" {
-		if _, err := filelock.Take(context.Background(), path, filelock.Wait{}); err != nil {
-			os.Exit(2)
-		}
-		_, _ = os.Stdout.WriteString("held\n")
-		select {}
+// TestHold is not a test but the holder that TestAKilledHolderHoldsNothing
+// starts; by itself it does nothing.
+func TestHold(t *testing.T) {
+	path := os.Getenv(holdEnv)
+	if path == "" {
+		return
 	}
-	os.Exit(m.Run())
+	_, err := filelock.Take(t.Context(), path, filelock.Wait{})
+	require.NoError(t, err)
+	_, _ = os.Stdout.WriteString("held\n")
+	select {}
 }
 
 func TestTheSecondTakerWaitsUntilRelease(t *testing.T) {
@@ -76,7 +78,9 @@ func TestAWaitEndsWhenThereIsNothingLeftToDo(t *testing.T) {
 func TestAKilledHolderHoldsNothing(t *testing.T) {
 	t.Parallel()
 	path := filepath.Join(t.TempDir(), "lock")
-	holder := exec.CommandContext(t.Context(), os.Args[0])
+	self, err := os.Executable()
+	require.NoError(t, err)
+	holder := exec.CommandContext(t.Context(), self, "-test.run=^TestHold$")
 	holder.Env = append(os.Environ(), holdEnv+"="+path)
 	out, err := holder.StdoutPipe()
 	require.NoError(t, err)

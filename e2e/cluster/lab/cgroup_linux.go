@@ -52,16 +52,14 @@ func makeCgroup(name string) error {
 		if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
 			return fmt.Errorf("make cgroup: %w", err)
 		}
-		if err := enableControllers(root, dir); err != nil {
-			return err
-		}
+		enableControllers(root, dir)
 		// A new cpuset on v1 is empty, and then takes no process.
 		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
 			value, err := os.ReadFile(filepath.Join(root, file))
 			if err != nil {
 				continue
 			}
-			if err := os.WriteFile(filepath.Join(dir, file), value, 0o644); err != nil {
+			if err := writeControl(dir, file, string(value)); err != nil {
 				return fmt.Errorf("fill cpuset: %w", err)
 			}
 		}
@@ -71,20 +69,27 @@ func makeCgroup(name string) error {
 
 // enableControllers passes the controllers of cgroup v2 down to dir and to the
 // folders the kubelet will make in it. On v1 there is nothing to pass.
-func enableControllers(root, dir string) error {
-	available, err := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
-	if err != nil {
-		return nil
-	}
+func enableControllers(root, dir string) {
+	available, _ := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
 	for _, controller := range strings.Fields(string(available)) {
 		for _, at := range []string{root, dir} {
 			// One at a time: a controller that cannot be passed on here
 			// (a realtime process holds back "cpu", say) must not keep the
 			// others. The kubelet says clearly which one it misses.
-			_ = os.WriteFile(filepath.Join(at, "cgroup.subtree_control"), []byte("+"+controller), 0o644)
+			_ = writeControl(at, "cgroup.subtree_control", "+"+controller)
 		}
 	}
-	return nil
+}
+
+// writeControl sets a control file of a cgroup; they are always there, so that
+// nothing is created.
+func writeControl(dir, file, value string) error {
+	control, err := os.OpenFile(filepath.Join(dir, file), os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	_, err = control.WriteString(value)
+	return errors.Join(err, control.Close())
 }
 
 // removeCgroup removes what a cluster left in the cgroup tree. The kernel lets

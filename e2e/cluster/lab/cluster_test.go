@@ -28,8 +28,7 @@ func testCluster(t *testing.T) *Cluster {
 	require.NoError(t, err)
 	c, err := Open(Options{Root: root, Dir: filepath.Join(t.TempDir(), ".cluster"), Log: t.Output()})
 	require.NoError(t, err)
-	// t.Context() has ended by then.
-	t.Cleanup(func() { assert.NoError(t, c.Down(context.Background())) })
+	t.Cleanup(func() { assert.NoError(t, c.Down(context.WithoutCancel(t.Context()))) })
 	return c
 }
 
@@ -113,25 +112,23 @@ func TestWhateverIsKilledUpRepairsIt(t *testing.T) {
 	require.NoError(t, c.Up(t.Context()))
 	tests := []struct {
 		what string
-		kill func(t *testing.T)
+		kill func()
 		same bool
 	}{
-		{"the scheduler", func(t *testing.T) { killPiece(t, c, "kube-scheduler") }, true},
-		{"containerd", func(t *testing.T) { killPiece(t, c, "containerd") }, true},
-		{"etcd", func(t *testing.T) { killPiece(t, c, "etcd") }, true},
-		{"the first process", func(t *testing.T) {
-			require.NoError(t, syscall.Kill(initPID(t, c), syscall.SIGKILL))
-		}, false},
-		{"the run state", func(t *testing.T) {
+		{"the scheduler", func() { killPiece(t, c, "kube-scheduler") }, true},
+		{"containerd", func() { killPiece(t, c, "containerd") }, true},
+		{"etcd", func() { killPiece(t, c, "etcd") }, true},
+		{"the first process", func() { require.NoError(t, syscall.Kill(initPID(t, c), syscall.SIGKILL)) }, false},
+		{"the run state", func() {
 			require.NoError(t, os.RemoveAll(c.layout.conf("")))
 			require.NoError(t, os.Remove(c.layout.madeBy()))
 		}, false},
-		{"what users touch", func(t *testing.T) { require.NoError(t, os.RemoveAll(c.layout.out)) }, true},
+		{"what users touch", func() { require.NoError(t, os.RemoveAll(c.layout.out)) }, true},
 	}
 	for _, tc := range tests {
 		t.Run(tc.what, func(t *testing.T) {
 			before := initPID(t, c)
-			tc.kill(t)
+			tc.kill()
 			require.NoError(t, c.Up(t.Context()))
 			assert.Equal(t, tc.same, before == initPID(t, c))
 			assert.Contains(t, kubectl(t, c, "", "get", "nodes"), " Ready ")

@@ -101,7 +101,7 @@ func corefile(l layout) []byte {
         kubeconfig %s
         ttl 1
     }
-    template ANY ANY . {
+    template IN ANY . {
         rcode NXDOMAIN
     }
 }

@@ -40,6 +40,12 @@ type debianTool struct {
 	program, debian string
 }
 
+// debian gets packages with apt, and fetches the lists of packages at most once.
+type debian struct {
+	log     io.Writer
+	updated bool
+}
+
 // ensureDebian makes sure of the programs that are not built here. Small tools
 // without a service are installed. The container runtime is unpacked into the
 // cache instead: installing containerd would start a daemon on the host, and
@@ -57,8 +63,9 @@ func ensureDebian(ctx context.Context, cache string, log io.Writer) (hostFacts, 
 	if found, _ := filepath.Glob("/usr/lib/*/libseccomp.so.2"); len(found) == 0 {
 		packages = append(packages, "libseccomp2")
 	}
+	d := &debian{log: log}
 	if len(packages) > 0 {
-		if err := aptInstall(ctx, log, packages...); err != nil {
+		if err := d.install(ctx, packages...); err != nil {
 			return hostFacts{}, err
 		}
 	}
@@ -67,7 +74,7 @@ func ensureDebian(ctx context.Context, cache string, log io.Writer) (hostFacts, 
 			return known.facts(), nil
 		}
 	}
-	unpacked, err := unpackRuntime(ctx, cache, log)
+	unpacked, err := d.unpackRuntime(ctx, cache)
 	if err != nil {
 		return hostFacts{}, err
 	}
@@ -119,10 +126,10 @@ func (f runtimeFolder) facts() hostFacts { return hostFacts{Path: f.path(), CNI:
 
 // unpackRuntime fetches the packages of the container runtime and unpacks them,
 // whole or not at all.
-func unpackRuntime(ctx context.Context, cache string, log io.Writer) (runtimeFolder, error) {
+func (d *debian) unpackRuntime(ctx context.Context, cache string) (runtimeFolder, error) {
 	want := unpackedRuntime(cache)
 	lock, err := filelock.Take(ctx, want.root+".lock", filelock.Wait{Told: func() {
-		fmt.Fprintln(log, "debian: another run is unpacking the container runtime; waiting for it")
+		fmt.Fprintln(d.log, "debian: another run is unpacking the container runtime; waiting for it")
 	}})
 	if err != nil {
 		return want, err
@@ -132,8 +139,8 @@ func unpackRuntime(ctx context.Context, cache string, log io.Writer) (runtimeFol
 		return want, nil
 	}
 	packages := []string{"containerd", "runc", "containernetworking-plugins"}
-	fmt.Fprintf(log, "debian: fetching %s into the cache\n", strings.Join(packages, ", "))
-	if err := aptUpdate(ctx, packages); err != nil {
+	fmt.Fprintf(d.log, "debian: fetching %s into the cache\n", strings.Join(packages, ", "))
+	if err := d.update(ctx, packages); err != nil {
 		return want, err
 	}
 	temp, err := os.MkdirTemp(filepath.Dir(want.root), ".unpack-")
@@ -184,19 +191,24 @@ func debianRelease() string {
 	return facts["ID"] + "-" + facts["VERSION_ID"]
 }
 
-// aptInstall installs packages on the host.
-func aptInstall(ctx context.Context, log io.Writer, packages ...string) error {
-	fmt.Fprintf(log, "debian: installing %s\n", strings.Join(packages, ", "))
-	if err := aptUpdate(ctx, packages); err != nil {
+// install installs packages on the host.
+func (d *debian) install(ctx context.Context, packages ...string) error {
+	fmt.Fprintf(d.log, "debian: installing %s\n", strings.Join(packages, ", "))
+	if err := d.update(ctx, packages); err != nil {
 		return err
 	}
 	args := append([]string{"install", "-qq", "-y", "--no-install-recommends"}, packages...)
 	return apt(ctx, "", packages, args...)
 }
 
-func aptUpdate(ctx context.Context, packages []string) error {
+func (d *debian) update(ctx context.Context, packages []string) error {
+	if d.updated {
+		return nil
+	}
 	// Without this apt calls an update that reached nobody a success.
-	return apt(ctx, "", packages, "update", "-qq", "-o", "APT::Update::Error-Mode=any")
+	err := apt(ctx, "", packages, "update", "-qq", "-o", "APT::Update::Error-Mode=any")
+	d.updated = err == nil
+	return err
 }
 
 // apt runs apt-get. The packages are named in its errors: what is missing.
@@ -235,7 +247,8 @@ func ensurePostgres(ctx context.Context, log io.Writer) (string, error) {
 	// The server's package makes a cluster and starts it when installed,
 	// unless this file says no. It must say so only for this installation, so
 	// it is said by a mount that nobody else sees and that ends with apt.
-	if err := aptInstall(ctx, log, "postgresql-common"); err != nil {
+	d := &debian{log: log}
+	if err := d.install(ctx, "postgresql-common"); err != nil {
 		return "", err
 	}
 	fmt.Fprintln(log, "debian: installing postgresql, without a cluster or service of its own")

@@ -1,11 +1,13 @@
 package lab
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"log"
 	"net"
+	"net/netip"
 	"sync"
 )
 
@@ -14,7 +16,7 @@ import (
 // It is the way into the cluster's network: a socket stays in the network
 // namespace it was made in, so a listener that was opened on the host accepts
 // there while its owner, and what the owner dials, is inside.
-func forward(listener net.Listener, address string, logger *log.Logger) {
+func forward(ctx context.Context, listener net.Listener, address string, logger *log.Logger) {
 	for {
 		conn, err := listener.Accept()
 		if errors.Is(err, net.ErrClosed) {
@@ -24,13 +26,13 @@ func forward(listener net.Listener, address string, logger *log.Logger) {
 			logger.Printf("Accepting for %s failed: %v", address, err)
 			continue
 		}
-		go splice(conn, address)
+		go splice(ctx, conn, address)
 	}
 }
 
-func splice(outer net.Conn, address string) {
+func splice(ctx context.Context, outer net.Conn, address string) {
 	defer func() { _ = outer.Close() }()
-	inner, err := net.Dial("tcp", address)
+	inner, err := new(net.Dialer).DialContext(ctx, "tcp", address)
 	if err != nil {
 		// The caller sees a closed connection, as from a port that nobody
 		// listens on.
@@ -61,6 +63,12 @@ func (l layout) hostPorts() [2]int {
 		n = (n*31 + int(c)) % 5000
 	}
 	return [2]int{20000 + 2*n, 20001 + 2*n}
+}
+
+// portOf is the port that a listener got.
+func portOf(listener *net.TCPListener) int {
+	address, _ := netip.ParseAddrPort(listener.Addr().String())
+	return int(address.Port())
 }
 
 // listenNear listens on the preferred port of the loopback, or on any.

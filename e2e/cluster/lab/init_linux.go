@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -36,7 +37,7 @@ func RunIfInit() {
 		return
 	}
 	logger := log.New(os.Stderr, "", log.LstdFlags|log.Lmicroseconds)
-	if err := initMain(os.Args[1], logger); err != nil {
+	if err := initMain(context.Background(), filepath.Join(stateRoot, filepath.Base(os.Args[1])), logger); err != nil {
 		logger.Printf("The cluster could not start: %v", err)
 		os.Exit(1)
 	}
@@ -45,19 +46,17 @@ func RunIfInit() {
 
 // initMain is the first process: it furnishes the namespaces, then keeps the
 // pieces running until it is killed.
-func initMain(state string, logger *log.Logger) error {
+func initMain(ctx context.Context, state string, logger *log.Logger) error {
 	for _, fd := range []int{apiListenerFD, postgresListenerFD} {
 		syscall.CloseOnExec(fd)
 	}
+	// What the pieces make must not depend on who called Up.
+	syscall.Umask(0o022)
 	// Shown by ps and top, which would say "exe" else.
 	_ = os.WriteFile("/proc/self/comm", []byte("svc-cat-init"), 0)
-	text, err := os.ReadFile(filepath.Join(state, "plan.json"))
+	p, err := readPlan(state)
 	if err != nil {
-		return fmt.Errorf("read the plan: %w", err)
-	}
-	var p plan
-	if err := json.Unmarshal(text, &p); err != nil {
-		return fmt.Errorf("read the plan: %w", err)
+		return err
 	}
 	if err := privateMounts(state); err != nil {
 		return err
@@ -65,13 +64,13 @@ func initMain(state string, logger *log.Logger) error {
 	if err := hideSysctls(state); err != nil {
 		return err
 	}
-	if err := makeNetwork(); err != nil {
+	if err := makeNetwork(ctx); err != nil {
 		return err
 	}
 	if err := makeCgroup(p.Cgroup); err != nil {
 		return err
 	}
-	if err := startForwarders(p, logger); err != nil {
+	if err := startForwarders(ctx, p, logger); err != nil {
 		return err
 	}
 	s := newSupervisor(p, logger)
@@ -79,7 +78,7 @@ func initMain(state string, logger *log.Logger) error {
 	for _, piece := range p.Pieces {
 		s.add(piece)
 	}
-	socket, err := net.Listen("unix", filepath.Join(state, "control.sock"))
+	socket, err := new(net.ListenConfig).Listen(ctx, "unix", filepath.Join(state, "control.sock"))
 	if err != nil {
 		return fmt.Errorf("open the control socket: %w", err)
 	}
@@ -89,13 +88,26 @@ func initMain(state string, logger *log.Logger) error {
 	stop := make(chan os.Signal, 1)
 	signal.Notify(stop, syscall.SIGTERM)
 	failed := make(chan error, 1)
-	go func() { failed <- http.Serve(socket, controlHandler(s)) }()
+	server := http.Server{Handler: controlHandler(s), ReadHeaderTimeout: controlTimeout}
+	go func() { failed <- server.Serve(socket) }()
 	select {
 	case <-stop:
 		return nil
 	case err := <-failed:
 		return fmt.Errorf("serve the control socket: %w", err)
 	}
+}
+
+func readPlan(state string) (plan, error) {
+	var p plan
+	text, err := os.ReadFile(filepath.Join(state, "plan.json"))
+	if err == nil {
+		err = json.Unmarshal(text, &p)
+	}
+	if err != nil {
+		return p, fmt.Errorf("read the plan: %w", err)
+	}
+	return p, nil
 }
 
 // privateMounts gives the cluster its own view of the folders whose paths are
@@ -164,8 +176,8 @@ func hideSysctls(state string) error {
 // an interface, since not every kernel has the type "dummy". The default route
 // leads nowhere but must be there: a packet to a Service's address is routed
 // before kube-proxy's rule turns it.
-func makeNetwork() error {
-	cmd := exec.Command("ip", "-batch", "-")
+func makeNetwork(ctx context.Context) error {
+	cmd := exec.CommandContext(ctx, "ip", "-batch", "-")
 	cmd.Stdin = strings.NewReader(strings.Join([]string{
 		"link set lo up",
 		"link add node0 type bridge",
@@ -183,7 +195,7 @@ func makeNetwork() error {
 }
 
 // startForwarders connects the host's loopback with the cluster's network.
-func startForwarders(p plan, logger *log.Logger) error {
+func startForwarders(ctx context.Context, p plan, logger *log.Logger) error {
 	for fd, address := range map[int]string{
 		apiListenerFD:      apiAddress,
 		postgresListenerFD: net.JoinHostPort(nodeIP, postgresPort),
@@ -196,12 +208,12 @@ func startForwarders(p plan, logger *log.Logger) error {
 		if err := file.Close(); err != nil {
 			return fmt.Errorf("take over a listener: %w", err)
 		}
-		go forward(listener, address, logger)
+		go forward(ctx, listener, address, logger)
 	}
-	inside, err := net.Listen("tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(p.APIPort)))
+	inside, err := new(net.ListenConfig).Listen(ctx, "tcp4", net.JoinHostPort("127.0.0.1", strconv.Itoa(p.APIPort)))
 	if err != nil {
 		return fmt.Errorf("listen inside: %w", err)
 	}
-	go forward(inside, apiAddress, logger)
+	go forward(ctx, inside, apiAddress, logger)
 	return nil
 }

@@ -103,7 +103,8 @@ func newAuthority(name string, now time.Time) (*keyPair, error) {
 	return sign(template, nil)
 }
 
-func (ca *keyPair) issue(id identity, now time.Time) (*keyPair, error) {
+// issue signs a certificate for id as its authority.
+func (p *keyPair) issue(id identity, now time.Time) (*keyPair, error) {
 	template, err := newTemplate(id.name, now)
 	if err != nil {
 		return nil, err
@@ -121,7 +122,7 @@ func (ca *keyPair) issue(id identity, now time.Time) (*keyPair, error) {
 		}
 		template.DNSNames = append(template.DNSNames, host)
 	}
-	return sign(template, ca)
+	return sign(template, p)
 }
 
 func newTemplate(name string, now time.Time) (*x509.Certificate, error) {

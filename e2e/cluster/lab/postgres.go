@@ -83,9 +83,7 @@ log_timezone = 'UTC'
 // postgresAccess asks everybody on TCP for a password; the socket is for the
 // system's user postgres.
 func postgresAccess() []byte {
-	return []byte(`local all all peer
-host all all 0.0.0.0/0 scram-sha-256
-`)
+	return []byte("local\tall\tall\tpeer\nhost\tall\tall\t0.0.0.0/0\tscram-sha-256\n") //nolint:dupword // The file's syntax.
 }
 
 func postgresPiece(l layout, bin string, uid, gid uint32) piece {

@@ -92,7 +92,7 @@ func killOne(ctx context.Context, pid int, state string) error {
 	waitCtx, cancel := context.WithTimeout(ctx, killPatience)
 	defer cancel()
 	err = poll(waitCtx, 5*time.Millisecond, func() (bool, error) {
-		events := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		events := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}} //nolint:gosec // Descriptors are small.
 		n, err := unix.Poll(events, 0)
 		if errors.Is(err, unix.EINTR) {
 			return false, nil

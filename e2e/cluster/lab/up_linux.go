@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -151,8 +150,8 @@ func (c *Cluster) reusable(ctx context.Context, key string) (bool, error) {
 	if _, ok, err := findInit(c.layout.state); err != nil || !ok {
 		return false, err
 	}
-	made, err := os.ReadFile(c.layout.madeBy())
-	if err != nil {
+	made, _ := os.ReadFile(c.layout.madeBy())
+	if len(made) == 0 {
 		fmt.Fprintln(c.Log, "cluster: an earlier run was ended before its cluster was ready; starting over")
 		return false, nil
 	}
@@ -161,7 +160,7 @@ func (c *Cluster) reusable(ctx context.Context, key string) (bool, error) {
 		return false, nil
 	}
 	begin := time.Now()
-	err = c.waitHealthy(ctx, reusePatience, func(string) {})
+	err := c.waitHealthy(ctx, reusePatience, func(string) {})
 	if ctx.Err() != nil {
 		return false, fmt.Errorf("look at the running cluster: %w", ctx.Err())
 	}
@@ -192,7 +191,7 @@ func (c *Cluster) start(ctx context.Context, host hostFacts, p plan, files map[s
 		}
 		// The first process has its own copy; these go when it has started.
 		defer func() { _ = file.Close(); _ = listener.Close() }()
-		listeners, ports = append(listeners, file), append(ports, listener.Addr().(*net.TCPAddr).Port)
+		listeners, ports = append(listeners, file), append(ports, portOf(listener))
 	}
 	p.APIPort, p.PostgresPort = ports[0], ports[1]
 	text, err := json.MarshalIndent(p, "", "  ")
@@ -220,10 +219,14 @@ func (c *Cluster) prepareState(files map[string][]byte) error {
 	if err := os.MkdirAll(c.Logs(), 0o755); err != nil {
 		return fmt.Errorf("make the log folder: %w", err)
 	}
-	for _, dir := range []string{l.state, l.in("volume-plugins")} {
-		// Passable but not listable: PostgreSQL's user must get through.
-		if err := os.MkdirAll(dir, 0o711); err != nil {
-			return fmt.Errorf("make folder: %w", err)
+	if err := os.MkdirAll(l.in("volume-plugins"), 0o755); err != nil {
+		return fmt.Errorf("make the state folder: %w", err)
+	}
+	for _, dir := range []string{stateRoot, l.state} {
+		// Passable but not listable, whatever the umask: PostgreSQL's user
+		// must get through.
+		if err := os.Chmod(dir, 0o711); err != nil {
+			return fmt.Errorf("open the state folder: %w", err)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
@@ -280,11 +283,10 @@ func (c *Cluster) waitHealthy(ctx context.Context, patience time.Duration, tell 
 			return false, errors.Join(err, errors.New("the cluster's first process has ended"), c.tail("init"))
 		}
 		var report Report
-		if err := c.control(waitCtx, "GET", "/status", nil, &report); err != nil {
-			lacks = lack{"init", err}
-			return false, nil
+		lacks = lack{"init", c.control(waitCtx, "GET", "/status", nil, &report)}
+		if lacks.err == nil {
+			lacks = report.lack()
 		}
-		lacks = report.lack()
 		for _, p := range report.Pieces {
 			if p.Healthy && !told[p.Name] {
 				told[p.Name] = true

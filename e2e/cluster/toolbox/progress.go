@@ -2,7 +2,6 @@ package toolbox
 
 import (
 	"bytes"
-	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -98,14 +97,14 @@ func (p *progress) watch() {
 
 // tellFinished says which programs have appeared since it last looked.
 func (p *progress) tellFinished(told map[string]bool) bool {
-	any := false
+	news := false
 	for _, tool := range p.round.tools {
 		info, err := os.Stat(filepath.Join(p.out, outputName(tool.Package)))
 		if err != nil || info.Size() == 0 || told[tool.Name] {
 			continue
 		}
-		told[tool.Name], any = true, true
-		p.round.say("%s", fmt.Sprintf("built %s", tool.Name))
+		told[tool.Name], news = true, true
+		p.round.say("built %s", tool.Name)
 	}
-	return any
+	return news
 }
