@@ -219,7 +219,7 @@ func (s *Server) initdb(ctx context.Context) error {
 	return nil
 }
 
-const howToInstall = "install PostgreSQL 15 or newer (Debian: apt-get install postgresql postgresql-contrib) or run `make test`, which does"
+const howToInstall = "install PostgreSQL 15 or newer (Debian: apt-get install postgresql) or run `make test`, which does"
 
 // findBinaries looks for the server in PATH and where Debian puts it, newest first.
 func findBinaries() (string, error) {
