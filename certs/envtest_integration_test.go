@@ -39,6 +39,9 @@ const soon = time.Minute
 // apiServer is the one that all tests of this package share.
 var apiServer *envtest.Environment
 
+// accounts guards AddUser, which is not made for tests that run side by side.
+var accounts sync.Mutex
+
 func TestMain(m *testing.M) {
 	os.Exit(withAPIServer(m.Run))
 }
@@ -96,6 +99,8 @@ func (p *place) account(name string) string { return p.namespace + ":" + name }
 
 func (p *place) addAccount(t *testing.T, name string) *rest.Config {
 	t.Helper()
+	accounts.Lock()
+	defer accounts.Unlock()
 	user, err := apiServer.AddUser(envtest.User{Name: p.account(name)}, nil)
 	require.NoError(t, err)
 	return user.Config()

@@ -164,12 +164,12 @@ func (m *Manager) observe(ctx context.Context) (observation, error) {
 	for _, name := range m.cfg.WebhookConfigurations {
 		config := &admissionregistrationv1.MutatingWebhookConfiguration{}
 		err := m.client.Get(ctx, client.ObjectKey{Name: name}, config)
-		m.noteMissing(ctx, name, apierrors.IsNotFound(err))
-		if apierrors.IsNotFound(err) {
-			continue // nobody calls us through it
-		}
-		if err != nil {
+		if client.IgnoreNotFound(err) != nil {
 			return o, fmt.Errorf("get webhook configuration: %w", err)
+		}
+		m.noteMissing(ctx, name, err != nil)
+		if err != nil {
+			continue // nobody calls us through it
 		}
 		o.configs = append(o.configs, config)
 		o.stores = append(o.stores, newTrustStore(config))
