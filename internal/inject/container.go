@@ -143,7 +143,7 @@ func clash(c *container, a, b *share) error {
 }
 
 func (pl *planner) addMounts(c *container, base string, shares []share) {
-	ins := insertion{patch: &pl.patch, path: base + "volumeMounts", has: c.mounts != nil}
+	ins := insertion{patch: &pl.patch, path: base, list: "volumeMounts", has: c.mounts != nil}
 	for i := range shares {
 		s := &shares[i]
 		if s.path == "" || s.mounted {
@@ -161,7 +161,7 @@ func (pl *planner) addMounts(c *container, base string, shares []share) {
 // addEnvFrom puts the automatic variables first, so that everything the user
 // wrote wins over them.
 func (pl *planner) addEnvFrom(c *container, base string, shares []share) error {
-	ins := insertion{patch: &pl.patch, path: base + "envFrom", has: c.envFrom != nil, front: true}
+	ins := insertion{patch: &pl.patch, path: base, list: "envFrom", has: c.envFrom != nil, front: true}
 	for i := range shares {
 		s := &shares[i]
 		if !s.auto {
@@ -192,7 +192,7 @@ func (pl *planner) addEnvFrom(c *container, base string, shares []share) error {
 // addEnv puts SERVICE_BINDING_ROOT and the explicit variables first, so that
 // the user's own can refer to them as $(NAME).
 func (pl *planner) addEnv(c *container, base string, shares []share, setRoot bool) error {
-	ins := insertion{patch: &pl.patch, path: base + "env", has: c.env != nil, front: true}
+	ins := insertion{patch: &pl.patch, path: base, list: "env", has: c.env != nil, front: true}
 	if setRoot {
 		ins.element()
 		pl.patch.object("name", bindingRoot, "value", defaultRoot)

@@ -92,8 +92,10 @@ func (in *Injected) find(name string) *InjectedBinding {
 }
 
 // String is the annotation's value.
-func (in Injected) String() string {
-	p := patch{buf: make([]byte, 0, 64+192*len(in.Bindings))}
+func (in Injected) String() string { return string(in.appendTo(nil)) }
+
+func (in Injected) appendTo(dst []byte) []byte {
+	p := patch{buf: dst}
 	p.buf = append(p.buf, '{')
 	p.member("bindings")
 	p.buf = append(p.buf, '[')
@@ -112,7 +114,7 @@ func (in Injected) String() string {
 		p.texts(b.Containers)
 		p.buf = append(p.buf, '}')
 	}
-	return string(append(p.buf, "]}"...))
+	return append(p.buf, "]}"...)
 }
 
 // texts writes an array of strings.

@@ -7,8 +7,9 @@ import (
 	"github.com/svc-cat/catalog/api/v1beta1"
 )
 
-// domain is the part of our annotations before the slash.
-var domain = strings.TrimSuffix(v1beta1.AnnotationPrefix, "/")
+// domain is v1beta1.AnnotationPrefix without the slash, which a constant cannot
+// be computed from.
+const domain = "servicecatalog.k8s.io"
 
 // setting is what follows the slash of an annotation that a user writes.
 type setting string

@@ -36,29 +36,30 @@ type entry struct {
 }
 
 // each visits the elements of a list until visit returns false. Visits must
-// not nest: one Pod has one reader.
+// not nest, and must not keep the entry: one Pod has one reader.
 func (p *Pod) each(l list, visit func(e *entry) bool) error {
 	if l == nil {
 		return nil
 	}
-	r := &p.reader
+	r := p.reader
 	r.reset(l)
 	more := true
 	return r.array(func(int) error {
 		if !more {
 			return r.skip()
 		}
-		var e entry
-		if err := r.object(func(name []byte) error { return r.member(&e, name) }); err != nil {
+		r.entry = entry{}
+		if err := r.object(r.entryMember); err != nil {
 			return err
 		}
-		more = visit(&e)
+		more = visit(&r.entry)
 		return nil
 	})
 }
 
-// member takes one member of an element.
-func (r *reader) member(e *entry, name []byte) (err error) {
+// entryMember takes one member of an element.
+func (r *reader) entryMember(name []byte) (err error) {
+	e := &r.entry
 	switch string(name) {
 	case "name":
 		e.name, err = r.text()
@@ -68,47 +69,35 @@ func (r *reader) member(e *entry, name []byte) (err error) {
 		e.mountPath, err = r.text()
 	case "prefix":
 		e.prefix, err = r.text()
-	case "secret": // of a volume
-		err = r.fields(func(name []byte) *[]byte { return pick(name, "secretName", &e.secret) })
-	case "secretRef": // of envFrom
-		err = r.fields(func(name []byte) *[]byte { return pick(name, "name", &e.secret) })
+	case "secret", "secretRef": // of a volume, of envFrom
+		err = r.object(r.entrySecret)
 	case "valueFrom":
 		e.valueFrom = r.kind() != 'n'
-		err = r.object(func(name []byte) error {
-			if string(name) != "secretKeyRef" {
-				return r.skip()
-			}
-			return r.fields(func(name []byte) *[]byte {
-				if string(name) == "key" {
-					return &e.key
-				}
-				return pick(name, "name", &e.secret)
-			})
-		})
+		err = r.object(r.entryValueFrom)
 	default:
 		err = r.skip()
 	}
 	return err
 }
 
-// fields takes an object and stores those members that dst gives a place.
-func (r *reader) fields(dst func(name []byte) *[]byte) error {
-	return r.object(func(name []byte) error {
-		to := dst(name)
-		if to == nil {
-			return r.skip()
-		}
-		text, err := r.text()
-		*to = text
-		return err
-	})
+func (r *reader) entryValueFrom(name []byte) error {
+	if string(name) == "secretKeyRef" {
+		return r.object(r.entrySecret)
+	}
+	return r.skip()
 }
 
-func pick(name []byte, want string, to *[]byte) *[]byte {
-	if string(name) == want {
-		return to
+// entrySecret takes one member of any of the three ways to refer to a Secret.
+func (r *reader) entrySecret(name []byte) (err error) {
+	switch string(name) {
+	case "name", "secretName":
+		r.entry.secret, err = r.text()
+	case "key":
+		r.entry.key, err = r.text()
+	default:
+		err = r.skip()
 	}
-	return nil
+	return err
 }
 
 // mayContain says quickly that a name is not in a list. A true is no proof: it

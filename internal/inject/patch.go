@@ -9,19 +9,27 @@ import (
 // patch is a JSON patch (RFC 6902) being written. It only ever adds.
 type patch struct{ buf []byte }
 
-// newPatch has room for what two bindings need in four containers, so that it
-// seldom grows.
-func newPatch() patch { return patch{buf: make([]byte, 0, 2048)} }
+// newPatch writes to a buffer, or to one of its own that has room for what two
+// bindings need in four containers.
+func newPatch(buffer []byte) patch {
+	if buffer == nil {
+		buffer = make([]byte, 0, 2048)
+	}
+	return patch{buf: buffer[:0]}
+}
 
-// add begins an operation; its value is written next, then end is called.
-func (p *patch) add(path string) {
+// add begins an operation at the path that the steps make; its value is
+// written next, then end is called.
+func (p *patch) add(steps ...string) {
 	if len(p.buf) == 0 {
 		p.buf = append(p.buf, '[')
 	} else {
 		p.buf = append(p.buf, ',')
 	}
 	p.buf = append(p.buf, `{"op":"add","path":"`...)
-	p.buf = append(p.buf, path...) // all our paths are plain ASCII
+	for _, step := range steps {
+		p.buf = append(p.buf, step...) // all our paths are plain ASCII
+	}
 	p.buf = append(p.buf, `","value":`...)
 }
 
@@ -54,18 +62,20 @@ func (p *patch) members(pairs ...string) {
 	}
 }
 
-// member writes a name, and the comma before it if one is due.
+// member writes a name, and the comma before it if one is due. Names are ours
+// and need no escapes.
 func (p *patch) member(name string) {
 	if p.buf[len(p.buf)-1] != '{' {
 		p.buf = append(p.buf, ',')
 	}
-	p.buf = appendString(p.buf, name)
-	p.buf = append(p.buf, ':')
+	p.buf = append(p.buf, '"')
+	p.buf = append(p.buf, name...)
+	p.buf = append(p.buf, `":`...)
 }
 
 // appendString appends text as a JSON string. Text that is no UTF-8, which
 // cannot come out of a Pod that was scanned, has its bad bytes replaced.
-func appendString(dst []byte, text string) []byte {
+func appendString[T string | []byte](dst []byte, text T) []byte {
 	out, err := jsontext.AppendQuote(dst, text)
 	if err != nil && out == nil {
 		return append(dst, `""`...)
@@ -77,7 +87,8 @@ func appendString(dst []byte, text string) []byte {
 // single one that makes the list if there is none.
 type insertion struct {
 	patch *patch
-	path  string
+	path  string // of the list's holder, with a slash at the end
+	list  string
 	has   bool // the list is there
 	front bool // insert at the front, in the order given; else append
 	n     int
@@ -90,9 +101,9 @@ func (i *insertion) element() {
 		i.patch.end()
 		fallthrough
 	case i.has:
-		i.patch.add(i.path + "/" + i.position())
+		i.patch.add(i.path, i.list, "/", i.position())
 	case i.n == 0:
-		i.patch.add(i.path)
+		i.patch.add(i.path, i.list)
 		i.patch.buf = append(i.patch.buf, '[')
 	default:
 		i.patch.buf = append(i.patch.buf, ',')

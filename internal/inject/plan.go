@@ -15,6 +15,9 @@ type Input struct {
 	Namespace string
 	// Bindings as they are, one for each of Request.Names in that order.
 	Bindings []Binding
+	// Buffer, if not nil, is memory that the patch may be written to. It then
+	// must not be used again before the Result is done with.
+	Buffer []byte
 }
 
 // Result is what to do to a Pod.
@@ -71,9 +74,11 @@ func (p *Pod) Plan(req *Request, in Input) (Result, error) {
 	if !p.hasSpec {
 		return Result{}, fmt.Errorf("%w: it has no spec", ErrMalformed)
 	}
-	pl := &planner{pod: p, req: req, in: in, patch: newPatch(), warnings: req.warnings}
-	for _, step := range []func() error{pl.checkBindings, pl.choose, pl.addVolumes, pl.addToContainers, pl.addMarks} {
-		if err := step(); err != nil {
+	pl := &planner{pod: p, req: req, in: in, patch: newPatch(in.Buffer), warnings: req.warnings}
+	for _, step := range []func(*planner) error{
+		(*planner).checkBindings, (*planner).choose, (*planner).addVolumes, (*planner).addToContainers, (*planner).addMarks,
+	} {
+		if err := step(pl); err != nil {
 			return Result{}, err
 		}
 	}
@@ -240,7 +245,7 @@ func (pl *planner) note(i int) {
 
 // addVolumes adds a volume for each binding with files.
 func (pl *planner) addVolumes() error {
-	ins := insertion{patch: &pl.patch, path: "/spec/volumes", has: pl.pod.volumes != nil}
+	ins := insertion{patch: &pl.patch, path: "/spec/", list: "volumes", has: pl.pod.volumes != nil}
 	for i := range pl.record.Bindings {
 		rec := &pl.record.Bindings[i]
 		if rec.Volume == "" {
@@ -280,6 +285,12 @@ func (pl *planner) hasVolume(rec *InjectedBinding) (there bool, err error) {
 	return there, err
 }
 
+// Where our marks go, as JSON pointers (RFC 6901 §3: ~1 is a slash).
+const (
+	labelPath    = "/metadata/labels/" + domain + "~1injection"
+	injectedPath = "/metadata/annotations/" + domain + "~1injected"
+)
+
 // addMarks adds the record, the label and, while waiting, the gate.
 func (pl *planner) addMarks() error {
 	gated := false
@@ -291,7 +302,7 @@ func (pl *planner) addMarks() error {
 		return err
 	}
 	if pl.waiting && !gated && !pl.pod.nodeName {
-		ins := insertion{patch: &pl.patch, path: "/spec/schedulingGates", has: pl.pod.gates != nil}
+		ins := insertion{patch: &pl.patch, path: "/spec/", list: "schedulingGates", has: pl.pod.gates != nil}
 		ins.element()
 		pl.patch.object("name", v1beta1.SchedulingGate)
 		ins.done()
@@ -310,19 +321,15 @@ func (pl *planner) addMarks() error {
 		pl.patch.object(v1beta1.LabelInjection, label)
 		pl.patch.end()
 	case pl.pod.label != label:
-		pl.patch.add("/metadata/labels/" + pointer(v1beta1.LabelInjection))
+		pl.patch.add(labelPath)
 		pl.patch.buf = appendString(pl.patch.buf, label)
 		pl.patch.end()
 	}
-	if record := pl.record.String(); record != pl.req.injected {
-		pl.patch.add("/metadata/annotations/" + pointer(v1beta1.AnnotationInjected))
+	record := pl.record.appendTo(make([]byte, 0, 128+192*len(pl.record.Bindings)))
+	if string(record) != pl.req.injected {
+		pl.patch.add(injectedPath)
 		pl.patch.buf = appendString(pl.patch.buf, record)
 		pl.patch.end()
 	}
 	return nil
-}
-
-// pointer writes a key as a step of a JSON pointer (RFC 6901 §3).
-func pointer(key string) string {
-	return strings.NewReplacer("~", "~0", "/", "~1").Replace(key)
 }

@@ -17,6 +17,8 @@ type reader struct {
 	dec jsontext.Decoder
 	buf bytes.Buffer
 	raw []byte
+
+	entry entry // the element at hand, see Pod.each
 }
 
 // reset starts over on raw. The reader keeps its memory.

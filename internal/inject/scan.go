@@ -3,6 +3,7 @@ package inject
 import (
 	"bytes"
 	"fmt"
+	"slices"
 
 	"github.com/svc-cat/catalog/api/v1beta1"
 )
@@ -17,10 +18,10 @@ const (
 )
 
 // Pod is the thin view of a Pod that injection needs. It keeps slices of the
-// bytes it was scanned from, which must not change while it is in use, and is
-// not safe for concurrent use.
+// bytes it was scanned from, which must not change while it is in use, and the
+// memory of its Scanner. It is not safe for concurrent use.
 type Pod struct {
-	reader reader
+	reader *reader
 
 	// Mirror says that the Pod is a static Pod's copy, to be left alone.
 	Mirror bool
@@ -46,37 +47,71 @@ type container struct {
 	env, envFrom, mounts list
 }
 
+// Scanner reads reviews and Pods, one after the other, in memory that it keeps.
+// The zero value is ready. What it returned before is void after the next call.
+type Scanner struct {
+	reader reader
+	pod    Pod
+}
+
 // Scan reads a Pod's JSON once. The error wraps ErrMalformed. Lists that
 // injection may need are kept as they stand and looked into only on demand, so
 // the cost of a scan is that of reading past them.
-func Scan(raw []byte) (*Pod, error) {
-	p := &Pod{}
-	r := &p.reader
-	r.reset(raw)
-	err := r.object(func(name []byte) error {
-		switch string(name) {
-		case "metadata":
-			return r.object(p.scanMetadata)
-		case "spec":
-			p.hasSpec = r.kind() == '{'
-			return r.object(p.scanSpec)
-		}
-		return r.skip()
-	})
+func Scan(raw []byte) (*Pod, error) { return new(Scanner).Pod(raw) }
+
+// Pod is Scan with the Scanner's memory.
+func (s *Scanner) Pod(raw []byte) (*Pod, error) {
+	s.reader.reset(raw)
+	pod, err := s.scanPod()
 	if err == nil {
-		err = r.end()
+		err = s.reader.end()
 	}
 	if err != nil {
 		return nil, err
 	}
+	return pod, nil
+}
+
+// scanPod takes the next value, which must be a Pod.
+func (s *Scanner) scanPod() (*Pod, error) {
+	p := &s.pod
+	*p = Pod{reader: &s.reader, marks: p.marks[:0], containers: p.containers[:0]}
+	if err := s.reader.object(p.scanMember); err != nil {
+		return nil, err
+	}
+	// The API server sends init containers first, but nothing says it must.
+	if !slices.IsSortedFunc(p.containers, initFirst) {
+		slices.SortStableFunc(p.containers, initFirst)
+	}
 	return p, nil
+}
+
+func initFirst(a, b container) int {
+	switch {
+	case a.init == b.init:
+		return 0
+	case a.init:
+		return -1
+	}
+	return 1
+}
+
+func (p *Pod) scanMember(name []byte) error {
+	switch string(name) {
+	case "metadata":
+		return p.reader.object(p.scanMetadata)
+	case "spec":
+		p.hasSpec = p.reader.kind() == '{'
+		return p.reader.object(p.scanSpec)
+	}
+	return p.reader.skip()
 }
 
 // Annotated says whether the Pod carries an annotation of ours.
 func (p *Pod) Annotated() bool { return len(p.marks) > 0 }
 
 func (p *Pod) scanMetadata(name []byte) error {
-	r := &p.reader
+	r := p.reader
 	switch string(name) {
 	case "annotations":
 		return r.object(p.scanAnnotation)
@@ -114,7 +149,7 @@ func ours(key []byte) bool {
 }
 
 func (p *Pod) scanSpec(name []byte) (err error) {
-	r := &p.reader
+	r := p.reader
 	switch string(name) {
 	case "containers":
 		return p.scanContainers(false)
@@ -134,31 +169,20 @@ func (p *Pod) scanSpec(name []byte) (err error) {
 	return err
 }
 
-// scanContainers adds the containers of a list. Init containers come first
-// whatever the order of the input.
+// scanContainers adds the containers of a list.
 func (p *Pod) scanContainers(init bool) error {
-	var found []container
-	err := p.reader.array(func(i int) error {
+	return p.reader.array(func(i int) error {
 		if p.reader.kind() != '{' {
 			return fmt.Errorf("%w: a container is not an object", ErrMalformed)
 		}
-		c := container{init: init, index: i}
-		if err := p.reader.object(func(name []byte) error { return p.scanContainer(&c, name) }); err != nil {
-			return err
-		}
-		found = append(found, c)
-		return nil
+		p.containers = append(p.containers, container{init: init, index: i})
+		return p.reader.object(p.scanContainer)
 	})
-	if init {
-		p.containers = append(found, p.containers...)
-		return err
-	}
-	p.containers = append(p.containers, found...)
-	return err
 }
 
-func (p *Pod) scanContainer(c *container, name []byte) (err error) {
-	r := &p.reader
+// scanContainer takes one member of the last container.
+func (p *Pod) scanContainer(name []byte) (err error) {
+	r, c := p.reader, &p.containers[len(p.containers)-1]
 	switch string(name) {
 	case "name":
 		var text []byte

@@ -52,10 +52,11 @@ func (w *wisher) warn(format string, args ...any) {
 
 func (w *wisher) wish() (wish, error) {
 	out := wish{name: w.name}
-	for _, step := range []func(*wish) error{
-		w.setInject, w.setContainers, w.setMountPath, w.setEnv, w.setPrefix, w.setWaiting,
+	for _, step := range []func(*wisher, *wish) error{
+		(*wisher).setInject, (*wisher).setContainers, (*wisher).setMountPath,
+		(*wisher).setEnv, (*wisher).setPrefix, (*wisher).setWaiting,
 	} {
-		if err := step(&out); err != nil {
+		if err := step(w, &out); err != nil {
 			return wish{}, err
 		}
 	}
