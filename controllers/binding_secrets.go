@@ -75,7 +75,7 @@ func (b *binding) checkSecrets(ctx context.Context, f *lifecycle.Facts) (*lifecy
 
 // foreignSecret is the error for a Secret that something else made.
 func foreignSecret(name string) error {
-	return fmt.Errorf("Secret %q exists and is not of this binding, so it is not written over; delete or rename it, or make the binding anew with another spec.secretName", name) //nolint:revive,staticcheck // a sentence for the condition, beginning with a kind
+	return fmt.Errorf("Secret %q exists and is not of this binding, so it is not written over; delete or rename it, or make the binding anew with another spec.secretName", name) //nolint:staticcheck // a sentence for the condition, beginning with a kind
 }
 
 // owns says whether a Secret is of this binding: it is its controller's, or, as

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -47,7 +48,10 @@ func brokerOf(obj client.Object) broker {
 	panic(fmt.Sprintf("not a broker: %T", obj))
 }
 
-func (b broker) deepCopy() broker { return brokerOf(b.DeepCopyObject().(client.Object)) }
+func (b broker) deepCopy() broker { return brokerOf(copyOf(b.Object)) }
+
+// copyOf is a deep copy of any object.
+func copyOf[T client.Object](o T) T { return o.DeepCopyObject().(T) } //nolint:errcheck // a deep copy has the type of its original
 
 func (b broker) ref() v1beta1.BrokerReference {
 	return v1beta1.BrokerReference{Kind: b.kind, Name: b.GetName()}
@@ -174,8 +178,8 @@ func (b broker) newPlan(p offeredPlan) catalogEntry {
 
 func hashed(pairs ...string) map[string]string {
 	m := make(map[string]string, len(pairs)/2)
-	for i := 0; i < len(pairs); i += 2 {
-		m[pairs[i]] = labelValue(pairs[i+1])
+	for pair := range slices.Chunk(pairs, 2) {
+		m[pair[0]] = labelValue(pair[1])
 	}
 	return m
 }
@@ -202,7 +206,7 @@ func listEntries(ctx context.Context, c client.Reader, list client.ObjectList, b
 	}
 	out := map[string]catalogEntry{}
 	err := apimeta.EachListItem(list, func(o runtime.Object) error {
-		e := entryOf(o.DeepCopyObject().(client.Object)) // the cache's own objects must not change
+		e := entryOf(copyOf(o.(client.Object))) //nolint:errcheck // every kind with a list is one; the cache's own must not change
 		out[e.GetName()] = e
 		return nil
 	})

@@ -27,9 +27,7 @@ func (r *BrokerReconciler) syncCatalog(ctx context.Context, b broker, o offer) (
 		return nil, err
 	}
 	var clashes []string
-	offered := map[string]bool{}
 	for _, p := range o.Plans {
-		offered["plan/"+p.Name] = true
 		clash, err := r.ensureEntry(ctx, b, b.newPlan(p), plans)
 		if err != nil {
 			return nil, err
@@ -37,28 +35,40 @@ func (r *BrokerReconciler) syncCatalog(ctx context.Context, b broker, o offer) (
 		clashes = append(clashes, clash...)
 	}
 	for _, c := range o.Classes {
-		offered["class/"+c.Name] = true
 		clash, err := r.ensureEntry(ctx, b, b.newClass(c), classes)
 		if err != nil {
 			return nil, err
 		}
 		clashes = append(clashes, clash...)
 	}
-	for name, e := range classes {
-		if !offered["class/"+name] && !o.Keep[name] {
+	return clashes, r.retireMissing(ctx, b, o, classes, plans)
+}
+
+// retireMissing takes away what is not offered any more. What could not be read
+// is kept, and so are the plans of a class that could not.
+func (r *BrokerReconciler) retireMissing(ctx context.Context, b broker, o offer, classes, plans map[string]catalogEntry) error {
+	offered := map[string]bool{}
+	for _, c := range o.Classes {
+		offered["class/"+c.Name] = true
+	}
+	for _, p := range o.Plans {
+		offered["plan/"+p.Name] = true
+	}
+	for _, e := range classes {
+		if name := e.GetName(); !offered["class/"+name] && !o.Keep[name] {
 			if err := r.retire(ctx, b, e); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	for name, e := range plans {
-		if !offered["plan/"+name] && !o.Keep[name] && !o.Keep[e.classRef] {
+	for _, e := range plans {
+		if name := e.GetName(); !offered["plan/"+name] && !o.Keep[name] && !o.Keep[e.classRef] {
 			if err := r.retire(ctx, b, e); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	return clashes, nil
+	return nil
 }
 
 // ensureEntry creates or updates one class or plan.

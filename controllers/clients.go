@@ -38,10 +38,10 @@ type pooledClient struct {
 	client *osb.Client
 }
 
-// errAuth says that a broker's Secret cannot be used.
-type errAuth struct{ sentence string }
+// authError says that a broker's Secret cannot be used.
+type authError struct{ sentence string }
 
-func (e *errAuth) Error() string { return e.sentence }
+func (e *authError) Error() string { return e.sentence }
 
 // get returns the client of a broker and a token: a digest of everything that
 // the client was made from, without telling it.
@@ -128,7 +128,7 @@ func (c *Clients) make(b broker, secrets map[types.NamespacedName]*corev1.Secret
 	}
 	made, err := osb.NewClient(cfg)
 	if err != nil {
-		return nil, &errAuth{fmt.Sprintf("The broker's registration cannot be used: %s. Correct its spec.", err)}
+		return nil, &authError{fmt.Sprintf("The broker's registration cannot be used: %s. Correct its spec.", err)}
 	}
 	return made, nil
 }
@@ -168,23 +168,23 @@ func certificateOf(b broker, secrets map[types.NamespacedName]*corev1.Secret) (*
 	pair, err := tls.X509KeyPair(s.Data[corev1.TLSCertKey], s.Data[corev1.TLSPrivateKeyKey])
 	if err != nil {
 		// The error of a key pair may quote what it could not read.
-		return nil, &errAuth{fmt.Sprintf("Secret %q holds no usable key pair in %s and %s; store one that fits together.", use.NamespacedName, corev1.TLSCertKey, corev1.TLSPrivateKeyKey)}
+		return nil, &authError{fmt.Sprintf("Secret %q holds no usable key pair in %s and %s; store one that fits together.", use.NamespacedName, corev1.TLSCertKey, corev1.TLSPrivateKeyKey)}
 	}
 	return &pair, nil
 }
 
 func missing(use *secretUse, field string) error {
-	return &errAuth{fmt.Sprintf("Secret %q, which %s names, does not exist; create it, and the broker is asked at once.", use.NamespacedName, field)}
+	return &authError{fmt.Sprintf("Secret %q, which %s names, does not exist; create it, and the broker is asked at once.", use.NamespacedName, field)}
 }
 
 func lacks(use *secretUse, key string) error {
-	return &errAuth{fmt.Sprintf("Secret %q has no key %q; add it, and the broker is asked at once.", use.NamespacedName, key)}
+	return &authError{fmt.Sprintf("Secret %q has no key %q; add it, and the broker is asked at once.", use.NamespacedName, key)}
 }
 
 // authSentence is the sentence of an error of get that the platform team can
 // mend, or "".
 func authSentence(err error) string {
-	var e *errAuth
+	var e *authError
 	if errors.As(err, &e) {
 		return e.sentence
 	}

@@ -67,7 +67,7 @@ func (e *Engine) run(ctx context.Context, t target) (ctrl.Result, error) {
 	if ready, err := e.ensureIdentity(ctx, t); err != nil || !ready {
 		return ctrl.Result{}, ignoreConflict(err)
 	}
-	before := obj.DeepCopyObject().(client.Object)
+	before := copyOf(obj)
 	facts, err := t.observe(ctx)
 	if err != nil {
 		return ctrl.Result{}, err
@@ -129,7 +129,7 @@ func (e *Engine) ensureIdentity(ctx context.Context, t target) (ready bool, err 
 	if !obj.GetDeletionTimestamp().IsZero() {
 		return controllerutil.ContainsFinalizer(obj, v1beta1.Finalizer), nil
 	}
-	before := obj.DeepCopyObject().(client.Object)
+	before := copyOf(obj)
 	added := controllerutil.AddFinalizer(obj, v1beta1.Finalizer)
 	if named := t.identify(); !added && !named {
 		return true, nil
@@ -149,7 +149,7 @@ func (e *Engine) release(ctx context.Context, t target, retained bool) error {
 		e.tell(obj, v1beta1.ActionDeprovision, &lifecycle.Event{Reason: v1beta1.ReasonRetained,
 			Note: "The object goes; what it stands for stays at the broker, as its deletion policy says."})
 	}
-	before := obj.DeepCopyObject().(client.Object)
+	before := copyOf(obj)
 	controllerutil.RemoveFinalizer(obj, v1beta1.Finalizer)
 	err := e.Patch(ctx, obj, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
 	return ignoreConflict(client.IgnoreNotFound(err))

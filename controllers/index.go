@@ -59,13 +59,13 @@ func addIndexes(ctx context.Context, ix client.FieldIndexer) error {
 		index{entries[3], indexPlanClass, func(o client.Object) []string { return []string{entryOf(o).classRef} }},
 		index{&v1beta1.ClusterServiceBroker{}, indexSecret, brokerSecrets},
 		index{&v1beta1.ServiceBroker{}, indexSecret, brokerSecrets},
-		index{&v1beta1.ServiceInstance{}, indexWanted, wantedKeys},
-		index{&v1beta1.ServiceInstance{}, indexBroker, instanceBroker},
-		index{&v1beta1.ServiceInstance{}, indexExternalID, instanceIDs},
-		index{&v1beta1.ServiceInstance{}, indexSecret, instanceSecrets},
-		index{&v1beta1.ServiceBinding{}, indexInstance, func(o client.Object) []string { return []string{o.(*v1beta1.ServiceBinding).Spec.InstanceRef.Name} }},
-		index{&v1beta1.ServiceBinding{}, indexBroker, bindingBroker},
-		index{&v1beta1.ServiceBinding{}, indexSecret, bindingSecrets},
+		index{&v1beta1.ServiceInstance{}, indexWanted, typed(wantedKeys)},
+		index{&v1beta1.ServiceInstance{}, indexBroker, typed(instanceBroker)},
+		index{&v1beta1.ServiceInstance{}, indexExternalID, typed(instanceIDs)},
+		index{&v1beta1.ServiceInstance{}, indexSecret, typed(instanceSecrets)},
+		index{&v1beta1.ServiceBinding{}, indexInstance, typed(func(b *v1beta1.ServiceBinding) []string { return []string{b.Spec.InstanceRef.Name} })},
+		index{&v1beta1.ServiceBinding{}, indexBroker, typed(bindingBroker)},
+		index{&v1beta1.ServiceBinding{}, indexSecret, typed(bindingSecrets)},
 		index{&corev1.Pod{}, indexBinding, podBindings},
 	)
 	for _, i := range all {
@@ -76,6 +76,11 @@ func addIndexes(ctx context.Context, ix client.FieldIndexer) error {
 	return nil
 }
 
+// typed is an indexer for one kind.
+func typed[T client.Object](keys func(T) []string) client.IndexerFunc {
+	return func(o client.Object) []string { return keys(o.(T)) } //nolint:errcheck // the cache hands in the kind that it was asked to index
+}
+
 // classKeys are the three ways to name a class.
 func classKeys(o client.Object) []string {
 	e := entryOf(o)
@@ -84,8 +89,7 @@ func classKeys(o client.Object) []string {
 	}
 }
 
-func wantedKeys(o client.Object) []string {
-	i := o.(*v1beta1.ServiceInstance)
+func wantedKeys(i *v1beta1.ServiceInstance) []string {
 	w, err := resolve.Want(i.Spec.PlanReference)
 	if err != nil || i.Status.ProvisionStatus == v1beta1.ProvisionStatusProvisioned {
 		return nil
@@ -93,18 +97,15 @@ func wantedKeys(o client.Object) []string {
 	return []string{classKey(w.Style, w.Class)}
 }
 
-func instanceBroker(o client.Object) []string {
-	i := o.(*v1beta1.ServiceInstance)
+func instanceBroker(i *v1beta1.ServiceInstance) []string {
 	return refKey(i.Status.BrokerRef, i.Namespace)
 }
 
-func bindingBroker(o client.Object) []string {
-	b := o.(*v1beta1.ServiceBinding)
+func bindingBroker(b *v1beta1.ServiceBinding) []string {
 	return refKey(b.Status.BrokerRef, b.Namespace)
 }
 
-func instanceIDs(o client.Object) []string {
-	i := o.(*v1beta1.ServiceInstance)
+func instanceIDs(i *v1beta1.ServiceInstance) []string {
 	ids := []string{i.Spec.ExternalID}
 	if i.Status.ExternalID != "" && i.Status.ExternalID != i.Spec.ExternalID {
 		ids = append(ids, i.Status.ExternalID)
@@ -132,13 +133,11 @@ func parameterSecrets(namespace string, from []v1beta1.ParametersFromSource) []s
 	return keys
 }
 
-func instanceSecrets(o client.Object) []string {
-	i := o.(*v1beta1.ServiceInstance)
+func instanceSecrets(i *v1beta1.ServiceInstance) []string {
 	return parameterSecrets(i.Namespace, i.Spec.ParametersFrom)
 }
 
-func bindingSecrets(o client.Object) []string {
-	b := o.(*v1beta1.ServiceBinding)
+func bindingSecrets(b *v1beta1.ServiceBinding) []string {
 	name := b.EffectiveSecretName()
 	return append(parameterSecrets(b.Namespace, b.Spec.ParametersFrom),
 		secretKey(b.Namespace, name), secretKey(b.Namespace, v1beta1.EnvSecretName(name)))

@@ -14,7 +14,7 @@ import (
 // observer for Options: servicecatalog_osb_request_count, as in v0.3, and
 // servicecatalog_osb_request_duration_seconds.
 func ObserveBrokers(r prometheus.Registerer) (func(brokerKind, brokerName string) osb.Observer, error) {
-	requests := prometheus.NewCounterVec(prometheus.CounterOpts{
+	requests := prometheus.NewCounterVec(prometheus.CounterOpts{ //nolint:promlinter // v0.3's name, which dashboards have
 		Name: "servicecatalog_osb_request_count",
 		Help: "Calls to brokers, by class of status (2xx to 5xx) or kind of failure.",
 	}, []string{"broker_kind", "broker", "method", "status"})

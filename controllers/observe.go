@@ -69,8 +69,8 @@ func (e *Engine) parameters(ctx context.Context, namespace string, inline *runti
 		if err != nil && !apierrors.IsNotFound(err) {
 			return params.Merged{}, nil, fmt.Errorf("read parameters: %w", err)
 		}
-		value, ok := s.Data[f.SecretKeyRef.Key]
-		if err != nil || !ok {
+		value, ok := s.Data[f.SecretKeyRef.Key] // empty if there is no such Secret
+		if !ok {
 			return params.Merged{}, parameterProblem(fmt.Sprintf("Secret %q with key %q, which spec.parametersFrom names, does not exist; create it, and work goes on at once",
 				f.SecretKeyRef.Name, f.SecretKeyRef.Key)), nil
 		}

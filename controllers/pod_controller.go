@@ -42,7 +42,7 @@ func (r *PodReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.R
 	if err != nil {
 		r.Recorder.Eventf(pod, nil, corev1.EventTypeWarning, v1beta1.ReasonWaitingForBinding, "LetGo",
 			"The annotation %s was changed and cannot be read; create the Pod anew.", v1beta1.AnnotationInjected)
-		return ctrl.Result{}, nil
+		return ctrl.Result{}, nil //nolint:nilerr // trying again would mend nothing
 	}
 	out, err := r.outlook(ctx, pod.Namespace, in)
 	if err != nil {

@@ -54,7 +54,7 @@ func TestAWaitingPodSaysForWhatAndIsLetGo(t *testing.T) {
 	})
 	assert.Contains(t, said().Message, `"orders-db" does not exist yet`)
 
-	i, b := w.instance("orders", "small"), w.binding("orders-db", "orders")
+	i, b := w.instance("orders", "small"), w.binding()
 	w.create(i, b)
 	w.eventually("the Pod says what its binding waits for", func() bool {
 		return !w.refresh(pod) && said().Message != "" && !assert.ObjectsAreEqual(pod.Spec.SchedulingGates, nil) && contains(said().Message, v1beta1.ReasonErrorInstanceNotReady, "not provisioned")
@@ -67,8 +67,8 @@ func TestAWaitingPodSaysForWhatAndIsLetGo(t *testing.T) {
 	assert.Equal(t, []corev1.PodSchedulingGate{{Name: "example.com/other"}}, pod.Spec.SchedulingGates, "another's gate stays")
 }
 
-func contains(s string, any ...string) bool {
-	for _, a := range any {
+func contains(s string, parts ...string) bool {
+	for _, a := range parts {
 		for n := 0; n+len(a) <= len(s); n++ {
 			if s[n:n+len(a)] == a {
 				return true
@@ -81,7 +81,7 @@ func contains(s string, any ...string) bool {
 func TestAWaitingPodWithOtherSecretNamesIsMadeAnewByItsController(t *testing.T) {
 	w := newWorld(t)
 	w.create(&corev1.ServiceAccount{ObjectMeta: metav1.ObjectMeta{Name: "default", Namespace: w.namespace}})
-	b := w.binding("orders-db", "orders")
+	b := w.binding()
 	b.Spec.SecretName = "other"
 	bare, owned := w.waitingPod("bare", "orders-db", "orders-db"), w.waitingPod("owned", "orders-db", "orders-db")
 	yes := true

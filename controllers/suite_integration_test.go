@@ -87,7 +87,7 @@ func runSuite(m *testing.M, env *envtest.Environment) (int, error) {
 		return 1, err
 	}
 	shared = suite{Client: admin, cfg: cfg}
-	ctx, cancel := context.WithCancel(context.Background())
+	ctx, cancel := context.WithCancel(context.Background()) //nolint:forbidigo // TestMain has no t
 	done := make(chan error, 1)
 	mgr, err := manager(ctx, env, admin, scheme)
 	if err != nil {
@@ -150,6 +150,7 @@ type fakeBroker struct {
 }
 
 func newFakeBroker(t *testing.T) *fakeBroker {
+	t.Helper()
 	f := &fakeBroker{
 		instances: map[string]string{}, bindings: map[string]osb.Credentials{}, requests: map[string]int{}, password: "right",
 		catalog: testCatalog(t.Name()),
@@ -283,6 +284,7 @@ type world struct {
 }
 
 func newWorld(t *testing.T) *world {
+	t.Helper()
 	t.Parallel()
 	w := &world{suite: shared, T: t, fake: newFakeBroker(t)}
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
@@ -324,9 +326,10 @@ func (w *world) instance(name, plan string) *v1beta1.ServiceInstance {
 	return i
 }
 
-func (w *world) binding(name, instance string) *v1beta1.ServiceBinding {
-	b := &v1beta1.ServiceBinding{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: w.namespace}}
-	b.Spec.InstanceRef.Name = instance
+// binding is one of the instance "orders".
+func (w *world) binding() *v1beta1.ServiceBinding {
+	b := &v1beta1.ServiceBinding{ObjectMeta: metav1.ObjectMeta{Name: "orders-db", Namespace: w.namespace}}
+	b.Spec.InstanceRef.Name = "orders"
 	return b
 }
 

@@ -18,7 +18,7 @@ import (
 
 func TestTheThreadThereAndBack(t *testing.T) {
 	w := newWorld(t)
-	i, b := w.instance("orders", "small"), w.binding("orders-db", "orders")
+	i, b := w.instance("orders", "small"), w.binding()
 	// In the wrong order on purpose: order does not matter.
 	w.create(b, i)
 	w.becomes(b, metav1.ConditionFalse, v1beta1.ReasonErrorInstanceNotReady)
@@ -179,7 +179,7 @@ func (d httpDiscard) WriteHeader(int)             {}
 func TestAForeignSecretIsNeverTouched(t *testing.T) {
 	w := newWorld(t)
 	foreign := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: "orders-db", Namespace: w.namespace}, StringData: map[string]string{"mine": "yes"}}
-	i, b := w.instance("orders", "small"), w.binding("orders-db", "orders")
+	i, b := w.instance("orders", "small"), w.binding()
 	w.create(foreign, w.broker, i, b)
 	assert.Contains(t, w.becomes(b, metav1.ConditionFalse, v1beta1.ReasonErrorInjectingBindResult).Message, `Secret "orders-db" exists`)
 	assert.Zero(t, w.fake.count("PUT binding"), "no credentials were asked for")
@@ -187,7 +187,7 @@ func TestAForeignSecretIsNeverTouched(t *testing.T) {
 	require.False(t, w.refresh(foreign))
 	assert.Equal(t, "yes", string(foreign.Data["mine"]))
 
-	b = w.binding("orders-db", "orders")
+	b = w.binding()
 	w.create(b)
 	w.becomes(b, metav1.ConditionFalse, v1beta1.ReasonErrorInjectingBindResult)
 	require.NoError(t, w.Delete(t.Context(), foreign))
@@ -196,7 +196,7 @@ func TestAForeignSecretIsNeverTouched(t *testing.T) {
 
 func TestCredentialsThatCannotBeStoredAreGivenBack(t *testing.T) {
 	w := newWorld(t)
-	i, b := w.instance("orders", "small"), w.binding("orders-db", "orders")
+	i, b := w.instance("orders", "small"), w.binding()
 	w.create(w.broker, i)
 	w.becomes(i, metav1.ConditionTrue, v1beta1.ReasonProvisionedSuccessfully)
 	quota := &corev1.ResourceQuota{ObjectMeta: metav1.ObjectMeta{Name: "none", Namespace: w.namespace}}

@@ -20,8 +20,9 @@ func main() {
 	listen := flag.String("listen", ":8080", "address of /ready, which is 200 once the row was read back")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	defer stop()
-	if err := run(ctx, *from, *listen); err != nil {
+	err := run(ctx, *from, *listen)
+	stop()
+	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo-app:", err)
 		os.Exit(1)
 	}

@@ -161,7 +161,7 @@ func (a absorber) mayUndo() bool { return a.f.Ours && a.f.Mitigate }
 // create is repeated, which OSB brokers answer alike. seen says that the broker
 // accepted the create, so that the id has become ours.
 func (a absorber) undo(reason, message string, seen bool) Outcome {
-	if !a.mayUndo() && !(seen && a.f.Mitigate) {
+	if !a.f.Mitigate || !a.f.Ours && !seen {
 		a.op.UnreadAttempts = max(1, a.op.UnreadAttempts) // it may have been carried out
 		return a.retry(reason, message, true)
 	}
