@@ -8,7 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/meta"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
@@ -26,7 +26,7 @@ func TestAPIServerAcceptsEveryObject(t *testing.T) {
 		for _, obj := range objects(t, r.render(t)) {
 			err := c.Apply(t.Context(), client.ApplyConfigurationFromUnstructured(obj),
 				client.FieldOwner("test"), client.ForceOwnership, client.DryRunAll)
-			if obj.GetKind() == "ServiceMonitor" && meta.IsNoMatchError(err) {
+			if obj.GetKind() == "ServiceMonitor" && apimeta.IsNoMatchError(err) {
 				continue // an operator's kind, which is not installed here
 			}
 			assert.NoError(t, err, "%s: %s %s", r.name, obj.GetKind(), obj.GetName())
