@@ -17,9 +17,11 @@ ARGS ?=
 # How long each fuzz target, and each benchmark, runs.
 FUZZTIME  ?= 30s
 BENCHTIME ?= 1s
-# CLUSTER=current lets the demo use the current kubectl context. Only from the
+# CLUSTER=current lets the demo use the current kubectl context; REGISTRY and
+# POSTGRES_URI say where its images and its database are then. Only from make's
 # command line: nobody's cluster is touched because of a variable in a profile.
-DEMO_FLAGS := $(if $(filter command line,$(origin CLUSTER)),--cluster=$(CLUSTER))
+given       = $(if $(filter command line,$(origin $(1))),--$(2)='$($(1))')
+DEMO_FLAGS := $(call given,CLUSTER,cluster) $(call given,REGISTRY,registry) $(call given,POSTGRES_URI,postgres-uri)
 
 export VERSION GO
 
@@ -27,11 +29,11 @@ export VERSION GO
 
 .PHONY: demo
 demo: image ## Annotation to row in PostgreSQL, on a real local Kubernetes (CLUSTER=current: on yours)
-	cd e2e && $(GO) run ./demo up $(DEMO_FLAGS)
+	@cd e2e && $(GO) run ./demo up $(DEMO_FLAGS)
 
 .PHONY: demo-down
 demo-down: ## Take away all that `make demo` made
-	cd e2e && $(GO) run ./demo down $(DEMO_FLAGS)
+	@cd e2e && $(GO) run ./demo down $(DEMO_FLAGS)
 
 .PHONY: cluster-up
 cluster-up: ## Start the local cluster; kubeconfig and tools are left in .cluster/
