@@ -40,10 +40,12 @@ type debianTool struct {
 	program, debian string
 }
 
-// debian gets packages with apt, and fetches the lists of packages at most once.
+// debian gets packages with apt, and fetches the lists of packages once.
 type debian struct {
-	log     io.Writer
+	log io.Writer
+	// update is how the fetching went.
 	updated bool
+	update  error
 }
 
 // ensureDebian makes sure of the programs that are not built here. Small tools
@@ -140,9 +142,6 @@ func (d *debian) unpackRuntime(ctx context.Context, cache string) (runtimeFolder
 	}
 	packages := []string{"containerd", "runc", "containernetworking-plugins"}
 	fmt.Fprintf(d.log, "debian: fetching %s into the cache\n", strings.Join(packages, ", "))
-	if err := d.update(ctx, packages); err != nil {
-		return want, err
-	}
 	temp, err := os.MkdirTemp(filepath.Dir(want.root), ".unpack-")
 	if err != nil {
 		return want, fmt.Errorf("make a folder to unpack in: %w", err)
@@ -150,7 +149,7 @@ func (d *debian) unpackRuntime(ctx context.Context, cache string) (runtimeFolder
 	defer func() { _ = os.RemoveAll(temp) }()
 	// apt would fetch as a user who cannot write here.
 	args := append([]string{"download", "-qq", "-o", "APT::Sandbox::User=root"}, packages...)
-	if err := apt(ctx, temp, packages, args...); err != nil {
+	if err := d.get(ctx, temp, packages, args...); err != nil {
 		return want, err
 	}
 	debs, err := filepath.Glob(filepath.Join(temp, "*.deb"))
@@ -194,20 +193,22 @@ func debianRelease() string {
 // install installs packages on the host.
 func (d *debian) install(ctx context.Context, packages ...string) error {
 	fmt.Fprintf(d.log, "debian: installing %s\n", strings.Join(packages, ", "))
-	if err := d.update(ctx, packages); err != nil {
-		return err
-	}
 	args := append([]string{"install", "-qq", "-y", "--no-install-recommends"}, packages...)
-	return apt(ctx, "", packages, args...)
+	return d.get(ctx, "", packages, args...)
 }
 
-func (d *debian) update(ctx context.Context, packages []string) error {
-	if d.updated {
-		return nil
+// get runs apt-get on fresh lists. Lists that cannot be fetched are no obstacle
+// if those at hand will do: one of the user's own sources may be broken.
+func (d *debian) get(ctx context.Context, dir string, packages []string, args ...string) error {
+	if !d.updated {
+		d.updated = true
+		// Without this apt calls an update that reached nobody a success.
+		d.update = apt(ctx, "", packages, "update", "-qq", "-o", "APT::Update::Error-Mode=any")
 	}
-	// Without this apt calls an update that reached nobody a success.
-	err := apt(ctx, "", packages, "update", "-qq", "-o", "APT::Update::Error-Mode=any")
-	d.updated = err == nil
+	err := apt(ctx, dir, packages, args...)
+	if err != nil && d.update != nil {
+		return d.update
+	}
 	return err
 }
 

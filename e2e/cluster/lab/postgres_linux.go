@@ -25,6 +25,9 @@ func (c *Cluster) PostgresUp(ctx context.Context) (Postgres, error) {
 		return Postgres{}, err
 	}
 	start := time.Now()
+	if _, ok, err := findInit(c.layout.state); err != nil || !ok {
+		return Postgres{}, fmt.Errorf("start PostgreSQL: %w", errOr(err, ErrNotRunning))
+	}
 	bin, err := ensurePostgres(ctx, c.Log)
 	if err != nil {
 		return Postgres{}, err
@@ -71,9 +74,12 @@ func (c *Cluster) PostgresUp(ctx context.Context) (Postgres, error) {
 }
 
 // PostgresDown stops PostgreSQL and removes its data. It succeeds when there is
-// none.
+// none, and when no cluster runs: Down leaves none behind.
 func (c *Cluster) PostgresDown(ctx context.Context) error {
 	if err := checkHost(); err != nil {
+		return err
+	}
+	if _, ok, err := findInit(c.layout.state); err != nil || !ok {
 		return err
 	}
 	lock, err := c.lock(ctx)
@@ -81,12 +87,8 @@ func (c *Cluster) PostgresDown(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = lock.Release() }()
-	if _, ok, err := findInit(c.layout.state); err != nil {
+	if err := c.control(ctx, "DELETE", "/pieces/postgres", nil, nil); err != nil {
 		return err
-	} else if ok {
-		if err := c.control(ctx, "DELETE", "/pieces/postgres", nil, nil); err != nil {
-			return err
-		}
 	}
 	for _, path := range []string{c.layout.in("postgres"), c.postgresEnv(), c.postgresHostURI()} {
 		if err := os.RemoveAll(path); err != nil {
