@@ -63,7 +63,7 @@ func withAPIServer(run func() int) int {
 
 // place is one test's namespace with the shipped RBAC rules bound to two accounts.
 type place struct {
-	ctx              context.Context // the test's; CollectT has none
+	ctx              func() context.Context // the test's; CollectT has none
 	admin            client.Client
 	cfg              Config
 	managerAccount   *rest.Config
@@ -78,7 +78,7 @@ func newPlace(t *testing.T, namespace string) *place {
 	admin, err := client.New(apiServer.Config, client.Options{})
 	require.NoError(t, err)
 	p := &place{
-		ctx: t.Context(), admin: admin, namespace: namespace, hooks: namespace + "-inject",
+		ctx: t.Context, admin: admin, namespace: namespace, hooks: namespace + "-inject",
 		clock: &shiftedClock{}, log: &logBook{},
 	}
 	p.cfg = Config{
@@ -188,7 +188,7 @@ func (p *place) newHooks() *admissionregistrationv1.MutatingWebhookConfiguration
 // secret returns the Secret, or nil if there is none.
 func (p *place) secret(t require.TestingT) *corev1.Secret {
 	secret := &corev1.Secret{}
-	err := p.admin.Get(p.ctx, client.ObjectKey{Namespace: p.namespace, Name: p.cfg.SecretName}, secret)
+	err := p.admin.Get(p.ctx(), client.ObjectKey{Namespace: p.namespace, Name: p.cfg.SecretName}, secret)
 	if client.IgnoreNotFound(err) == nil && err != nil {
 		return nil
 	}
@@ -199,14 +199,14 @@ func (p *place) secret(t require.TestingT) *corev1.Secret {
 // trustStore returns what the webhook configuration trusts.
 func (p *place) trustStore(t require.TestingT) trustStore {
 	hooks := &admissionregistrationv1.MutatingWebhookConfiguration{}
-	require.NoError(t, p.admin.Get(p.ctx, client.ObjectKey{Name: p.hooks}, hooks))
+	require.NoError(t, p.admin.Get(p.ctx(), client.ObjectKey{Name: p.hooks}, hooks))
 	return newTrustStore(hooks)
 }
 
 // events returns the notes of the events on the Secret with a reason.
 func (p *place) events(t require.TestingT, reason string) []string {
 	var list eventsv1.EventList
-	require.NoError(t, p.admin.List(p.ctx, &list, client.InNamespace(p.namespace)))
+	require.NoError(t, p.admin.List(p.ctx(), &list, client.InNamespace(p.namespace)))
 	var notes []string
 	for _, event := range list.Items {
 		if event.Reason == reason && event.Regarding.Kind == "Secret" && event.Regarding.Name == p.cfg.SecretName {

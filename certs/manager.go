@@ -121,7 +121,7 @@ func (m *Manager) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile
 			m.reportSettled(now)
 			return reconcile.Result{RequeueAfter: next.wait}, nil
 		case leaveAlone, waitForClock:
-			m.reportBlocked(ctx, next.action, now, seen)
+			m.reportBlocked(ctx, next.action, seen)
 			return reconcile.Result{RequeueAfter: time.Minute}, nil
 		case publish:
 			if !m.publishes.AllowN(now, 1) {

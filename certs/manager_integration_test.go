@@ -178,9 +178,9 @@ func TestManagerDoesNotFightForEver(t *testing.T) {
 	p.requireSettled(t)
 	hooks := p.newHooks()
 	require.EventuallyWithT(t, func(t *assert.CollectT) {
-		require.NoError(t, p.admin.Get(p.ctx, client.ObjectKeyFromObject(hooks), hooks))
+		require.NoError(t, p.admin.Get(p.ctx(), client.ObjectKeyFromObject(hooks), hooks))
 		hooks.Webhooks[0].ClientConfig.CABundle = nil
-		require.NoError(t, p.admin.Update(p.ctx, hooks))
+		require.NoError(t, p.admin.Update(p.ctx(), hooks))
 		require.Len(t, p.log.find(ReasonCABundleContested), 1)
 	}, soon, tick)
 	require.NoError(t, p.admin.Get(t.Context(), client.ObjectKeyFromObject(hooks), hooks))

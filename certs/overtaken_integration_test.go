@@ -98,7 +98,7 @@ func TestManagerLooksAgainWhenSomebodyWroteTheSecret(t *testing.T) {
 	m := p.frozen(t, &corev1.Secret{ObjectMeta: p.secret(t).ObjectMeta}, func() {
 		secret := p.secret(t)
 		secret.Annotations = map[string]string{"example.com/note": "kept"}
-		require.NoError(t, p.admin.Update(p.ctx, secret))
+		require.NoError(t, p.admin.Update(p.ctx(), secret))
 	})
 	reconcileOnce(t, m)
 	secret := p.secret(t)
@@ -124,6 +124,6 @@ func TestManagerSaysWhatItCannotWrite(t *testing.T) {
 func (p *place) generation(t *testing.T) int64 {
 	t.Helper()
 	hooks := p.newHooks()
-	require.NoError(t, p.admin.Get(p.ctx, client.ObjectKeyFromObject(hooks), hooks))
+	require.NoError(t, p.admin.Get(p.ctx(), client.ObjectKeyFromObject(hooks), hooks))
 	return hooks.Generation
 }

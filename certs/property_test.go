@@ -20,11 +20,11 @@ type version[T any] struct {
 	value T
 }
 
-// inForce returns what was in force at some instant from from on.
-func inForce[T any](history []version[T], from time.Time) []T {
+// inForce returns what was in force at some instant since then.
+func inForce[T any](history []version[T], then time.Time) []T {
 	var values []T
 	for i, v := range history {
-		if i+1 == len(history) || history[i+1].since.After(from) {
+		if i+1 == len(history) || history[i+1].since.After(then) {
 			values = append(values, v.value)
 		}
 	}
@@ -81,26 +81,26 @@ func (h *history) requireNoRefusal(t *rapid.T, at time.Time, doing string) {
 // lead makes up to limit writes as the leader does, and checks after each. It says whether there was
 // nothing left to do.
 func (h *history) lead(t *rapid.T, limit int) bool {
-	real := h.now
-	defer func() { h.now = real }()
+	right := h.now
+	defer func() { h.now = right }()
 	for range limit {
-		h.now = real.Add(h.skew)
+		h.now = right.Add(h.skew)
 		st := h.plan()
 		if st.action == stay {
 			return true
 		}
-		h.now = real
+		h.now = right
 		if st.action == publish && rapid.Bool().Draw(t, "one configuration only") {
 			i := rapid.IntRange(0, len(h.configs)-1).Draw(t, "configuration")
 			h.publish(h.configs[i], st.bundle)
 		} else {
-			h.now = real.Add(h.skew)
+			h.now = right.Add(h.skew)
 			h.do(st)
-			h.now = real
+			h.now = right
 		}
-		h.record(real)
-		h.requireNoRefusal(t, real, string(st.action))
-		real = real.Add(time.Duration(rapid.IntRange(0, 2000).Draw(t, "milliseconds")) * time.Millisecond)
+		h.record(right)
+		h.requireNoRefusal(t, right, string(st.action))
+		right = right.Add(time.Duration(rapid.IntRange(0, 2000).Draw(t, "milliseconds")) * time.Millisecond)
 	}
 	return false
 }

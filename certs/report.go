@@ -72,7 +72,7 @@ func (m *Manager) reportPublished(ctx context.Context, o observation, config str
 }
 
 // reportBlocked tells what keeps us from doing anything, and the way out.
-func (m *Manager) reportBlocked(ctx context.Context, why action, now time.Time, o observation) {
+func (m *Manager) reportBlocked(ctx context.Context, why action, o observation) {
 	if why == leaveAlone {
 		m.warnOnce(ctx, o.secret, ReasonSecretNotOurs, fmt.Sprintf(
 			"Secret lacks the label %s=%s, so it was not made by Service Catalog and is left as it is; delete it, or choose another name with --cert-secret",

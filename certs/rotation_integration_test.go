@@ -133,7 +133,9 @@ func (p *place) callSteadily(t *testing.T) func() (int, []error) {
 	var callers sync.WaitGroup
 	for caller := range 2 {
 		callers.Go(func() {
-			for ; ctx.Err() == nil; time.Sleep(5 * time.Millisecond) {
+			pace := time.NewTicker(5 * time.Millisecond)
+			defer pace.Stop()
+			for ; ctx.Err() == nil; <-pace.C {
 				n := calls.Add(1)
 				err := p.call(t.Context(), fmt.Sprintf("call-%d-%d", caller, n))
 				if err != nil {
@@ -182,7 +184,9 @@ func (p *place) serveTwice(t *testing.T) int32 {
 			replicas[turn%2] <- conn
 		}
 	}()
-	return int32(listener.Addr().(*net.TCPAddr).Port)
+	address, err := net.ResolveTCPAddr("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	return int32(address.Port)
 }
 
 // mutate annotates a ConfigMap.

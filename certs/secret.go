@@ -118,8 +118,8 @@ func (c *contents) parseAuthority(data map[string][]byte, certKey, keyKey string
 }
 
 func samePublicKey(a, b crypto.PublicKey) bool {
-	comparable, ok := a.(interface{ Equal(crypto.PublicKey) bool })
-	return ok && comparable.Equal(b)
+	key, ok := a.(interface{ Equal(crypto.PublicKey) bool })
+	return ok && key.Equal(b)
 }
 
 func (c *contents) parseLeaf(certPEM, keyPEM []byte) *leaf {

@@ -180,17 +180,20 @@ func TestServingKeepsWhatIsGood(t *testing.T) {
 			}, want: "not a pair"},
 		"the key of another certificate": {
 			bad: func(t *testing.T, good issued) *corev1.Secret {
+				t.Helper()
 				good.secret.Data["tls.key"] = issue(t, start, testConfig()).secret.Data["tls.key"]
 				return good.secret
 			}, want: "not a pair"},
 		"a certificate for another Service": {
 			bad: func(t *testing.T, _ issued) *corev1.Secret {
+				t.Helper()
 				cfg := testConfig()
 				cfg.Service = "other"
 				return issue(t, start, cfg).secret
 			}, want: "not for hooks.ns.svc"},
 		"a certificate that has expired": {
 			bad: func(t *testing.T, _ issued) *corev1.Secret {
+				t.Helper()
 				return issue(t, start.Add(-DefaultLeafLifetime-time.Hour), testConfig()).secret
 			}, want: "expired at"},
 	} {
@@ -230,7 +233,7 @@ func TestServingIsReadyWhileItsCertificateIsValid(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, metrics, 1)
 	assert.Equal(t, "catalog_webhook_cert_expiry_timestamp_seconds", metrics[0].GetName())
-	assert.Equal(t, float64(start.Add(DefaultLeafLifetime).Unix()), metrics[0].GetMetric()[0].GetGauge().GetValue())
+	assert.InDelta(t, start.Add(DefaultLeafLifetime).Unix(), metrics[0].GetMetric()[0].GetGauge().GetValue(), 0)
 
 	clock.SetTime(start.Add(DefaultLeafLifetime + time.Second))
 	require.ErrorContains(t, s.Ready(nil), "expired at 2026-05-30")
