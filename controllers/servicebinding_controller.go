@@ -154,8 +154,10 @@ func (b *binding) findInstance(ctx context.Context, _ *lifecycle.Facts) (*lifecy
 		return &lifecycle.Problem{Reason: v1beta1.ReasonErrorInstanceNotReady, Message: fmt.Sprintf(
 			"Instance %q is being deleted, so nothing new can be bound to it; delete this binding too.", name)}, nil
 	case i.Status.ProvisionStatus != v1beta1.ProvisionStatusProvisioned || i.Status.ExternalProperties == nil || i.Status.BrokerRef == nil:
+		// What hinders the instance is not repeated here: each change of it would
+		// be a write and an event of the binding too.
 		return &lifecycle.Problem{Reason: v1beta1.ReasonErrorInstanceNotReady, Message: fmt.Sprintf(
-			"Instance %q is not provisioned yet; the binding goes on as soon as it is. %s", name, readyMessage(&i.Status.CommonStatus))}, nil
+			"Instance %q is not provisioned yet; the binding goes on as soon as it is. Its conditions say what it waits for: kubectl describe serviceinstance %s.", name, name)}, nil
 	}
 	return nil, nil
 }
