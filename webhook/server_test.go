@@ -48,39 +48,51 @@ func (c *client) post(t *testing.T, body []byte) (int, []byte) {
 type served struct {
 	*client
 	server *webhook.Server
+	cert   *tls.Certificate
 	roots  *x509.CertPool
 	stop   context.CancelFunc
 	ended  <-chan error
 }
 
 // newCertificate makes a certificate for 127.0.0.1 that signs itself.
-func newCertificate(t *testing.T, serial int64) *tls.Certificate {
-	t.Helper()
+func newCertificate(serial int64) (*tls.Certificate, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	require.NoError(t, err)
-	der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+	if err != nil {
+		return nil, err
+	}
+	template := &x509.Certificate{
 		SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "webhook"}, IsCA: true, BasicConstraintsValid: true,
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(time.Hour),
-	}, &x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "webhook"}}, &key.PublicKey, key)
-	require.NoError(t, err)
+	}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		return nil, err
+	}
 	leaf, err := x509.ParseCertificate(der)
-	require.NoError(t, err)
-	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}
+	return &tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key, Leaf: leaf}, err
 }
 
-// serve runs a Server until the test ends, with a certificate of its own unless
+// newServed makes a Server on a free port, with a certificate of its own unless
 // it brings one.
-func serve(t *testing.T, opts webhook.ServerOptions) *served {
-	t.Helper()
+func newServed(opts webhook.ServerOptions) (*served, error) {
 	s := &served{roots: x509.NewCertPool()}
+	var err error
+	if s.cert, err = newCertificate(1); err != nil {
+		return nil, err
+	}
 	if opts.GetCertificate == nil {
-		cert := newCertificate(t, 1)
-		s.roots.AddCert(cert.Leaf)
-		opts.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return cert, nil }
+		s.roots.AddCert(s.cert.Leaf)
+		opts.GetCertificate = func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return s.cert, nil }
 	}
 	opts.Addr = "127.0.0.1:0"
-	var err error
 	s.server, err = webhook.NewServer(opts)
+	return s, err
+}
+
+// serve runs a Server until the test ends.
+func serve(t *testing.T, opts webhook.ServerOptions) *served {
+	t.Helper()
+	s, err := newServed(opts)
 	require.NoError(t, err)
 	require.ErrorContains(t, s.server.Ready(nil), "not up yet")
 	ctx, stop := context.WithCancel(context.WithoutCancel(t.Context()))
@@ -106,7 +118,10 @@ var ok = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = 
 func TestServerTakesANewCertificateAtOnce(t *testing.T) {
 	t.Parallel()
 	var current atomic.Pointer[tls.Certificate]
-	first, second := newCertificate(t, 1), newCertificate(t, 2)
+	first, err := newCertificate(1)
+	require.NoError(t, err)
+	second, err := newCertificate(2)
+	require.NoError(t, err)
 	current.Store(first)
 	s := serve(t, webhook.ServerOptions{Injector: ok, GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 		return current.Load(), nil
