@@ -177,6 +177,7 @@ func counted(t *testing.T, outcome string) (n float64) {
 // what the real API server, with its defaults and its validation, makes of our
 // patch: the same, and nothing that the guard minds.
 func TestGoldenCasesOnARealServer(t *testing.T) {
+	t.Parallel()
 	cases, err := filepath.Glob("../internal/inject/testdata/*/pod.yaml")
 	require.NoError(t, err)
 	require.NotEmpty(t, cases)

@@ -124,8 +124,8 @@ func TestTheGuardRefusesWhatIsMissing(t *testing.T) {
 	}
 }
 
-func inRecord(p *corev1.Pod, old, new string) {
-	p.Annotations[v1beta1.AnnotationInjected] = strings.ReplaceAll(p.Annotations[v1beta1.AnnotationInjected], old, new)
+func inRecord(p *corev1.Pod, was, is string) {
+	p.Annotations[v1beta1.AnnotationInjected] = strings.ReplaceAll(p.Annotations[v1beta1.AnnotationInjected], was, is)
 }
 
 func TestTheGuardStopsAPodThatTheWebhookDidNotSee(t *testing.T) {

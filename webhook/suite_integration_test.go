@@ -304,10 +304,10 @@ func (s *suite) waitForAdmission(ctx context.Context) error {
 		p, err := try("default")
 		_, errDown := try(nsDown)
 		_, errExcluded := try(nsExcluded)
-		if err == nil && len(p.Spec.Volumes) == 1 && errDown != nil && errExcluded != nil {
-			return nil
+		if err != nil || len(p.Spec.Volumes) != 1 || errDown == nil || errExcluded == nil {
+			return fmt.Errorf("admission does not act: %w, with %d volumes; down: %w; excluded: %w", err, len(p.Spec.Volumes), errDown, errExcluded)
 		}
-		return fmt.Errorf("admission does not act: %w, with %d volumes; down: %w; excluded: %w", err, len(p.Spec.Volumes), errDown, errExcluded)
+		return nil
 	})
 }
 
@@ -359,7 +359,7 @@ func namespace(t *testing.T) string {
 }
 
 // bind makes a ServiceBinding; one with a Secret has its credentials stored.
-func bind(t *testing.T, namespace, name, secret string) *v1beta1.ServiceBinding {
+func bind(t *testing.T, namespace, name, secret string) {
 	t.Helper()
 	b := &v1beta1.ServiceBinding{ObjectMeta: metav1.ObjectMeta{Namespace: namespace, Name: name}}
 	b.Spec.InstanceRef.Name = "orders"
@@ -370,7 +370,6 @@ func bind(t *testing.T, namespace, name, secret string) *v1beta1.ServiceBinding 
 		require.NoError(t, shared.Status().Update(t.Context(), b))
 	}
 	waitCached(t, b)
-	return b
 }
 
 // otherWebhook registers somebody else's webhook, which is called after ours

@@ -86,8 +86,10 @@ func fill(pod *corev1.Pod) {
 		fmt.Fprintf(&fields, `"k:{\"name\":\"%s\"}":{".":{},"f:image":{},"f:imagePullPolicy":{},"f:name":{},"f:resources":{}}`, c.Name)
 	}
 	fields.WriteString(`},"f:dnsPolicy":{},"f:restartPolicy":{},"f:schedulerName":{},"f:securityContext":{}}}`)
+	managed := &metav1.FieldsV1{}
+	managed.SetRawBytes(fields.Bytes())
 	pod.ManagedFields = []metav1.ManagedFieldsEntry{{Manager: "kube-controller-manager", Operation: metav1.ManagedFieldsOperationUpdate,
-		APIVersion: "v1", FieldsType: "FieldsV1", FieldsV1: &metav1.FieldsV1{Raw: fields.Bytes()}}}
+		APIVersion: "v1", FieldsType: "FieldsV1", FieldsV1: managed}}
 }
 
 // thin is our way from review to response. Its memory is used again, as in the
