@@ -39,6 +39,7 @@ func TestNamesMeet(t *testing.T) {
 		service := as[admissionregistrationv1.MutatingWebhookConfiguration](t, w.first("MutatingWebhookConfiguration").Object).Webhooks[0].ClientConfig.Service.Name
 		assert.Equal(t, config, flagOf(t, controllers, "--webhook-configuration"), r.name)
 		assert.Equal(t, service, flagOf(t, controllers, "--webhook-service"), r.name)
+		assert.Equal(t, service, flagOf(t, webhook, "--webhook-service"), r.name)
 		assert.Equal(t, flagOf(t, webhook, "--cert-secret"), flagOf(t, controllers, "--cert-secret"), r.name)
 	}
 }
