@@ -123,6 +123,6 @@ func (s *scene) query(t *testing.T, database, sql string) []string {
 // pod is a Pod that no node is needed for.
 func pod(name, annotations string) string {
 	return fmt.Sprintf(`{"apiVersion":"v1","kind":"Pod","metadata":{"name":%q,"namespace":"plain","annotations":{%s}},
-		"spec":{"automountServiceAccountToken":false,"nodeSelector":{"none":"such"},"futureField":null,
+		"spec":{"automountServiceAccountToken":false,"nodeSelector":{"none":"such"},
 		"containers":[{"name":"app","image":"svc-cat.local/demo-app:0.1.0","env":[{"name":"A","value":"1"}]}]}}`, name, annotations)
 }
