@@ -339,3 +339,34 @@ func TestAGivenIDIsRetainedUnlessTheUserSaysDelete(t *testing.T) {
 		assert.NotContains(t, w.fake.instances, "drop-"+w.namespace)
 	})
 }
+
+func TestABrokerThatIsDownHealsWithItsSpec(t *testing.T) {
+	w := newWorld(t)
+	w.broker.Spec.URL = "http://127.0.0.1:1"
+	w.create(w.broker)
+	message := w.becomes(w.broker, metav1.ConditionFalse, v1beta1.ReasonErrorFetchingCatalog).Message
+	assert.Contains(t, message, "cannot be reached")
+	assert.Contains(t, message, "Check that the broker runs and that its URL is right.")
+	w.broker.Spec.URL = w.fake.url
+	require.NoError(t, w.Update(t.Context(), w.broker))
+	w.becomes(w.broker, metav1.ConditionTrue, v1beta1.ReasonFetchedCatalog)
+}
+
+func TestAnInstanceResumesWhenItsBrokersSecretIsMended(t *testing.T) {
+	w := newWorld(t)
+	w.create(w.broker)
+	w.becomes(w.broker, metav1.ConditionTrue, v1beta1.ReasonFetchedCatalog)
+	w.fake.set(func() { w.fake.password = "other" })
+	i := w.instance("orders", "small")
+	w.create(i)
+	assert.Contains(t, w.becomes(i, metav1.ConditionFalse, v1beta1.ReasonProvisionCallFailed).Message, "401")
+	w.eventually("the wait has grown", func() bool { return w.fake.count("PUT instance") >= 3 })
+	secret := &corev1.Secret{}
+	require.NoError(t, w.Get(t.Context(), client.ObjectKey{Namespace: w.namespace, Name: "auth"}, secret))
+	secret.StringData = map[string]string{"password": "other"}
+	began := time.Now()
+	require.NoError(t, w.Update(t.Context(), secret))
+	w.becomes(i, metav1.ConditionTrue, v1beta1.ReasonProvisionedSuccessfully)
+	assert.Less(t, time.Since(began), 4*time.Second, "sooner than the backoff of 8 s")
+	assert.Zero(t, w.fake.count("DELETE instance"), "a refused login leaves nothing to clean up")
+}
