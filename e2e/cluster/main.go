@@ -1,8 +1,3 @@
-// Command cluster runs a real Kubernetes cluster on this machine, for the demo
-// and the end-to-end tests.
-//
-// It is a thin shell around the packages lab (the cluster) and toolbox (the
-// programs it is made of); `cluster help` lists what it can do.
 package main
 
 import (

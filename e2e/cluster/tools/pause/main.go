@@ -1,5 +1,3 @@
-// Command pause is the process that holds a Pod's namespaces open. It does
-// nothing until it is told to stop.
 package main
 
 import (
