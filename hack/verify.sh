@@ -4,8 +4,9 @@
 source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 : "${VERSION:?run through make, which knows the version}"
 
-copy=$(mktemp -d)
-trap 'rm -rf "$copy"' EXIT
+temp=$(mktemp -d)
+trap 'rm -rf "$temp"' EXIT
+copy=$temp/copy
 failed=()
 
 # check NAME COMMAND...: the command succeeds.
@@ -68,29 +69,49 @@ versions() {
   return $bad
 }
 
-# Charts lint, and render the same bytes every time (drift in Git otherwise).
-charts() {
-  local chart helm bad=0
-  helm=$(cd e2e && "$GO" run ./cluster build)/helm || return 1
-  while read -r chart; do
-    chart=$(dirname "$chart")
-    "$helm" lint --strict --quiet "$chart" || bad=1
-    "$helm" template release "$chart" >"$copy/once.yaml" && "$helm" template release "$chart" >"$copy/twice.yaml" &&
-      diff -u "$copy/once.yaml" "$copy/twice.yaml" || { say "$chart does not render, or not the same twice"; bad=1; }
-  done < <(sources 'charts/*/Chart.yaml')
-  return $bad
+# render CHART [HELM FLAGS...]: it lints, and renders the same bytes every time;
+# anything else would be drift in Git.
+render() {
+  local chart=$1 helm=$temp/helm
+  shift
+  say "  $chart $*"
+  "$helm" lint --strict --quiet "$chart" "$@" 2>"$temp/complaints" &&
+    "$helm" template release "$chart" "$@" >"$temp/once" 2>>"$temp/complaints" &&
+    "$helm" template release "$chart" "$@" >"$temp/twice" 2>>"$temp/complaints" &&
+    diff -u "$temp/once" "$temp/twice" && return 0
+  cat "$temp/complaints"
+  return 1
 }
 
-# The same source in another folder gives the same images.
-reproducible() {
-  local name bad=0
-  hack/image.sh && "$copy/hack/image.sh" >/dev/null || return 1
-  for name in "$copy"/dist/*.tar; do
-    cmp "$name" "dist/$(basename "$name")" || bad=1
+# Each chart is rendered by its defaults, unless it says in ci/required-values.yaml
+# what nobody could choose for the user, and with each values file of its ci folder.
+charts() {
+  local chart values tools bad=0
+  tools=$(cd e2e && "$GO" run ./cluster build) && ln -s "$tools/helm" "$temp/helm" || return 1
+  for chart in charts/*/; do
+    chart=${chart%/}
+    if [[ ! -e $chart/ci/required-values.yaml ]]; then
+      render "$chart" || bad=1
+    fi
+    while read -r values; do
+      render "$chart" --values "$values" || bad=1
+    done < <(sources "$chart/ci/*.yaml")
   done
   return $bad
 }
 
+# The same source in two folders gives the same images.
+reproducible() {
+  local name other=$temp/other bad=0
+  cp -R "$copy" "$other" &&
+    "$copy/hack/image.sh" >/dev/null && "$other/hack/image.sh" || return 1
+  for name in "$copy"/dist/*.tar; do
+    cmp "$name" "$other/dist/$(basename "$name")" || bad=1
+  done
+  return $bad
+}
+
+mkdir "$copy"
 sources | tar -c -T - | tar -x -C "$copy"
 check "generated files" generated
 check "gofmt" formatted
