@@ -57,8 +57,8 @@ type target interface {
 	rest(f lifecycle.Facts, p *lifecycle.Problem) *state
 	// release removes what the object holds in the cluster, before its finalizer.
 	release(ctx context.Context) error
-	// identify fills in the spec's id where it is empty and tells whether it did.
-	identify() bool
+	// identity is where the object keeps its id.
+	identity() identity
 }
 
 // run is one pass over a target.
@@ -131,7 +131,7 @@ func (e *Engine) ensureIdentity(ctx context.Context, t target) (ready bool, err 
 	}
 	before := copyOf(obj)
 	added := controllerutil.AddFinalizer(obj, v1beta1.Finalizer)
-	if named := t.identify(); !added && !named {
+	if named := t.identity().fill(); !added && !named {
 		return true, nil
 	}
 	err = e.Patch(ctx, obj, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/google/uuid"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -52,24 +51,17 @@ func (b *binding) status() (*v1beta1.CommonStatus, **v1beta1.Operation) {
 	return &b.Status.CommonStatus, &b.Status.Operation
 }
 
-// identify gives the binding an id that says it was made here.
-func (b *binding) identify() bool {
-	if b.Spec.ExternalID != "" {
-		return false
-	}
-	b.Spec.ExternalID, b.Spec.ExternalIDOrigin = uuid.NewString(), v1beta1.ExternalIDGenerated
-	return true
+func (b *binding) identity() identity {
+	return identity{&b.Spec.ExternalID, &b.Spec.ExternalIDOrigin, &b.Status.ExternalID, &b.Status.ExternalIDOrigin}
 }
 
 func (b *binding) observe(ctx context.Context) (lifecycle.Facts, error) {
 	s := &b.Status
-	if s.ExternalID == "" {
-		s.ExternalID = b.Spec.ExternalID
-	}
+	b.identity().settle()
 	f := lifecycle.Facts{
 		Kind: lifecycle.Binding, Now: b.r.Clock.Now(), Deleting: !b.DeletionTimestamp.IsZero(),
 		Exists: s.Binding != nil, MayExist: s.UnbindStatus == v1beta1.UnbindStatusRequired,
-		Ours:       b.Spec.ExternalIDOrigin == v1beta1.ExternalIDGenerated || s.CreatedByUs,
+		Ours:       s.ExternalIDOrigin == v1beta1.ExternalIDGenerated || s.CreatedByUs,
 		ExternalID: s.ExternalID, BaseID: b.Spec.ExternalID, Op: s.Operation, Mitigate: true,
 		Have: b.have(),
 	}
@@ -254,7 +246,7 @@ func (b *binding) call(ctx context.Context, op *v1beta1.Operation) lifecycle.Rep
 // ours: a lost answer comes back so (OSB 2.17, pitfall 18).
 func (b *binding) look(ctx context.Context, op *v1beta1.Operation, refusal error) lifecycle.Reply {
 	reply := lifecycle.Reply{Err: refusal}
-	mayBeOurs := op.UnreadAttempts > 0 || b.Spec.ExternalIDOrigin != v1beta1.ExternalIDGenerated
+	mayBeOurs := op.UnreadAttempts > 0 || b.Status.ExternalIDOrigin != v1beta1.ExternalIDGenerated
 	if !mayBeOurs || !osb.IsKind(refusal, osb.KindConflict) || b.found.class.Spec == nil || !b.found.class.Spec.BindingRetrievable {
 		return reply
 	}

@@ -3,7 +3,6 @@ package controllers
 import (
 	"context"
 
-	"github.com/google/uuid"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -46,26 +45,19 @@ func (i *instance) status() (*v1beta1.CommonStatus, **v1beta1.Operation) {
 	return &i.Status.CommonStatus, &i.Status.Operation
 }
 
-// identify gives the instance an id that says it was made here.
-func (i *instance) identify() bool {
-	if i.Spec.ExternalID != "" {
-		return false
-	}
-	i.Spec.ExternalID, i.Spec.ExternalIDOrigin = uuid.NewString(), v1beta1.ExternalIDGenerated
-	return true
+func (i *instance) identity() identity {
+	return identity{&i.Spec.ExternalID, &i.Spec.ExternalIDOrigin, &i.Status.ExternalID, &i.Status.ExternalIDOrigin}
 }
 
 func (i *instance) observe(ctx context.Context) (lifecycle.Facts, error) {
 	s := &i.Status
-	if s.ExternalID == "" {
-		s.ExternalID = i.Spec.ExternalID
-	}
+	i.identity().settle()
 	f := lifecycle.Facts{
 		Kind: lifecycle.Instance, Now: i.r.Clock.Now(), Deleting: !i.DeletionTimestamp.IsZero(),
-		Retain:     retains(i.Spec.DeletionPolicy, i.Spec.ExternalIDOrigin),
+		Retain:     retains(i.Spec.DeletionPolicy, s.ExternalIDOrigin),
 		Exists:     s.ProvisionStatus == v1beta1.ProvisionStatusProvisioned,
 		MayExist:   s.DeprovisionStatus == v1beta1.DeprovisionStatusRequired,
-		Ours:       i.Spec.ExternalIDOrigin == v1beta1.ExternalIDGenerated || s.CreatedByUs,
+		Ours:       s.ExternalIDOrigin == v1beta1.ExternalIDGenerated || s.CreatedByUs,
 		ExternalID: s.ExternalID, BaseID: i.Spec.ExternalID, Op: s.Operation, Mitigate: true,
 		Have: i.have(),
 	}

@@ -370,3 +370,19 @@ func TestAnInstanceResumesWhenItsBrokersSecretIsMended(t *testing.T) {
 	assert.Less(t, time.Since(began), 4*time.Second, "sooner than the backoff of 8 s")
 	assert.Zero(t, w.fake.count("DELETE instance"), "a refused login leaves nothing to clean up")
 }
+
+func TestAGivenIDDoesNotBecomeOursByLeavingTheSpec(t *testing.T) {
+	w := newWorld(t)
+	foreign := "foreign-" + w.namespace
+	w.fake.set(func() { w.fake.instances[foreign] = w.fake.catalog.Services[0].Plans[0].ID })
+	i := w.instance("orders", "small")
+	i.Spec.ExternalID = foreign
+	w.create(w.broker, i)
+	w.becomes(i, metav1.ConditionTrue, v1beta1.ReasonProvisionedSuccessfully)
+	i.Spec.ExternalID, i.Spec.ExternalIDOrigin = "", ""
+	require.NoError(t, w.Update(t.Context(), i))
+	w.eventually("the id comes back", func() bool { return !w.refresh(i) && i.Spec.ExternalID == foreign })
+	assert.NotEqual(t, v1beta1.ExternalIDGenerated, i.Spec.ExternalIDOrigin)
+	w.vanish(i)
+	assert.Zero(t, w.fake.count("DELETE instance"), "what somebody else made is not deprovisioned")
+}

@@ -225,6 +225,11 @@ type ServiceInstanceStatus struct {
 	// ExternalID is the OSB instance_id in force; every call uses it.
 	// +optional
 	ExternalID string `json:"externalID,omitempty"`
+	// ExternalIDOrigin says who made ExternalID, as it was when the id was first
+	// used. It decides what may be removed at the broker; what spec says later
+	// does not.
+	// +optional
+	ExternalIDOrigin ExternalIDOrigin `json:"externalIDOrigin,omitempty"`
 	// CreatedByUs says that this very object saw the broker accept the creation
 	// of ExternalID (201 or 202).
 	// +optional
