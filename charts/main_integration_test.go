@@ -61,15 +61,19 @@ func cluster(t *testing.T) client.Client {
 }
 
 // actAs returns a client that acts under another name. It may do what an
-// administrator may, so that what stops it is a policy and not a missing right.
-func actAs(t *testing.T, user string) client.Client {
+// administrator may, so that what stops it is a policy and not a missing right;
+// unless it is told the groups to be in.
+func actAs(t *testing.T, user string, groups ...string) client.Client {
 	t.Helper()
 	if server == nil {
 		t.Skip(assetsVariable + " is not set: `make test-integration` starts the API server this test needs")
 	}
 	cfg := rest.CopyConfig(server.Config)
 	if user != "" {
-		cfg.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: []string{"system:masters", "system:authenticated"}}
+		if len(groups) == 0 {
+			groups = []string{"system:masters", "system:authenticated"}
+		}
+		cfg.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: groups}
 	}
 	c, err := client.New(cfg, client.Options{})
 	require.NoError(t, err)

@@ -3,12 +3,14 @@ package charts_test
 import (
 	"maps"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
+	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -100,6 +102,30 @@ func TestIDOriginIsSetByTheControllersAlone(t *testing.T) {
 				assert.True(t, refused(err), "%v", err)
 			})
 		}
+	}
+}
+
+func TestGivingAnIDNeedsTheVerbAdopt(t *testing.T) {
+	c := installPolicies(t)
+	tenant := func(verbs ...string) client.Client {
+		name := "tenant-" + strings.Join(verbs, "-")
+		role := &rbacv1.ClusterRole{ObjectMeta: metav1.ObjectMeta{Name: name}, Rules: []rbacv1.PolicyRule{{
+			APIGroups: []string{"servicecatalog.k8s.io"}, Resources: []string{"serviceinstances", "servicebindings"}, Verbs: verbs}}}
+		binding := &rbacv1.ClusterRoleBinding{ObjectMeta: metav1.ObjectMeta{Name: name},
+			RoleRef:  rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: name},
+			Subjects: []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: name}}}
+		create(t, c, role)
+		create(t, c, binding)
+		return actAs(t, name, "system:authenticated")
+	}
+	plain, adopter := tenant("create"), tenant("create", "adopt")
+	for _, kind := range []string{"ServiceInstance", "ServiceBinding"} {
+		given := func() *unstructured.Unstructured { return idHolder(kind, map[string]any{"externalID": "one"}) }
+		require.Eventually(t, func() bool { // the grant takes a moment
+			return adopter.Create(t.Context(), given(), client.DryRunAll) == nil
+		}, time.Minute, 100*time.Millisecond, "who may adopt may give an id")
+		require.NoError(t, plain.Create(t.Context(), idHolder(kind, map[string]any{}), client.DryRunAll))
+		require.ErrorContains(t, plain.Create(t.Context(), given(), client.DryRunAll), "needs the verb adopt")
 	}
 }
 
