@@ -51,7 +51,7 @@ func brokerOf(obj client.Object) broker {
 func (b broker) deepCopy() broker { return brokerOf(copyOf(b.Object)) }
 
 // copyOf is a deep copy of any object.
-func copyOf[T client.Object](o T) T { return o.DeepCopyObject().(T) } //nolint:errcheck // a deep copy has the type of its original
+func copyOf[T client.Object](o T) T { return o.DeepCopyObject().(T) }
 
 func (b broker) ref() v1beta1.BrokerReference {
 	return v1beta1.BrokerReference{Kind: b.kind, Name: b.GetName()}
@@ -206,7 +206,7 @@ func listEntries(ctx context.Context, c client.Reader, list client.ObjectList, b
 	}
 	out := map[string]catalogEntry{}
 	err := apimeta.EachListItem(list, func(o runtime.Object) error {
-		e := entryOf(copyOf(o.(client.Object))) //nolint:errcheck // every kind with a list is one; the cache's own must not change
+		e := entryOf(copyOf(o.(client.Object))) // the cache's own must not change
 		out[e.GetName()] = e
 		return nil
 	})

@@ -78,7 +78,7 @@ func addIndexes(ctx context.Context, ix client.FieldIndexer) error {
 
 // typed is an indexer for one kind.
 func typed[T client.Object](keys func(T) []string) client.IndexerFunc {
-	return func(o client.Object) []string { return keys(o.(T)) } //nolint:errcheck // the cache hands in the kind that it was asked to index
+	return func(o client.Object) []string { return keys(o.(T)) }
 }
 
 // classKeys are the three ways to name a class.

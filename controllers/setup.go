@@ -176,7 +176,7 @@ func (s setup) by(list func() client.ObjectList, index string, keys func(client.
 				continue
 			}
 			_ = apimeta.EachListItem(found, func(item runtime.Object) error { // never fails: the func does not
-				out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(item.(client.Object))}) //nolint:errcheck // an item of a list is an object
+				out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(item.(client.Object))})
 				return nil
 			})
 		}
@@ -207,7 +207,7 @@ func (s setup) classOfPlan(o client.Object) []string {
 }
 
 func instanceOfBinding(_ context.Context, o client.Object) []reconcile.Request {
-	name := o.(*v1beta1.ServiceBinding).Spec.InstanceRef.Name //nolint:errcheck // that is what is watched
+	name := o.(*v1beta1.ServiceBinding).Spec.InstanceRef.Name
 	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: o.GetNamespace(), Name: name}}}
 }
 
@@ -215,7 +215,7 @@ func instanceOfBinding(_ context.Context, o client.Object) []reconcile.Request {
 // deleted broker goes with its last instance.
 func brokerOfInstance(kind string) handler.MapFunc {
 	return func(_ context.Context, o client.Object) []reconcile.Request {
-		i := o.(*v1beta1.ServiceInstance) //nolint:errcheck // that is what is watched
+		i := o.(*v1beta1.ServiceInstance)
 		ref := i.Status.BrokerRef
 		if ref == nil || ref.Kind != kind || i.DeletionTimestamp.IsZero() {
 			return nil

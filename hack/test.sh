@@ -41,7 +41,8 @@ integration)
   ;;
 e2e)
   cd e2e
-  "$GO" test -json -count=1 -p 1 -timeout 60m "$@" ./... | "$report" -v
+  # The tag adds the tests of the local cluster itself.
+  "$GO" test -json -count=1 -p 1 -tags cluster -timeout 60m "$@" ./... | "$report" -v
   ;;
 *) die "there is no ring called $ring" ;;
 esac

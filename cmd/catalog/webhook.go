@@ -45,7 +45,7 @@ func newWebhook(log io.Writer) *cobra.Command {
 		RunE:  func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), log) },
 	}
 	f := cmd.Flags()
-	o.process.bind(f)
+	o.bind(f)
 	f.StringVar(&o.service, "webhook-service", "", "Service that the certificate must be for; empty takes any of the namespace")
 	f.IntVar(&o.port, "port", 9443, "port to serve HTTPS on")
 	f.DurationVar(&o.drainPeriod, "drain-period", webhook.DefaultDrainPeriod, "time to go on serving after the end was announced")

@@ -12,8 +12,7 @@ import (
 	"github.com/svc-cat/catalog/e2e/cluster/lab"
 )
 
-const usage = `usage: demo up|down [--cluster=local|current] [--registry=HOST/PATH] [--postgres-uri=URI]
-`
+const usage = "usage: demo up|down [--cluster=local|current] [--registry=HOST/PATH] [--postgres-uri=URI]"
 
 func main() {
 	lab.RunIfInit() // the cluster's first process is this program, started again

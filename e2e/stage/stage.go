@@ -22,9 +22,9 @@ const (
 
 // Secrets that the PostgreSQL broker's chart is told of.
 const (
-	adminSecret = "postgres-admin"
-	loginSecret = "platform-login" //nolint:gosec // a name
-	sealSecret  = "binding-keys"   //nolint:gosec // a name
+	adminSecret = "postgres-admin" //nolint:gosec // a name
+	loginSecret = "platform-login"
+	sealSecret  = "binding-keys"
 )
 
 // Stage is a cluster to play on.
