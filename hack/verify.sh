@@ -45,7 +45,7 @@ tidy() {
 vetted() {
   local dir bad=0
   while read -r dir; do
-    "$GO" -C "$dir" vet -tags integration ./... || bad=1
+    "$GO" -C "$dir" vet -tags integration,cluster ./... || bad=1
   done < <(modules)
   return $bad
 }

@@ -11,7 +11,7 @@ import (
 )
 
 func main() {
-	allow := flag.String("allow-skip", "", "tests may be skipped for a reason that matches this regular expression")
+	allow := flag.String("allow-skip", "", "tests may be skipped whose \"TestName: reason\" matches this regular expression")
 	verbose := flag.Bool("v", false, "print everything as it comes")
 	flag.Parse()
 	ok, err := run(os.Stdin, os.Stdout, *allow, *verbose)

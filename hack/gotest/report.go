@@ -24,7 +24,7 @@ type key struct{ pkg, test string }
 type report struct {
 	w       io.Writer
 	verbose bool
-	allow   *regexp.Regexp // reasons for which a test may be skipped; nil: none
+	allow   *regexp.Regexp // "TestName: reason" for which a test may be skipped; nil: none
 
 	output  map[key][]string
 	passed  int
@@ -46,7 +46,7 @@ func (r *report) add(e event) {
 		r.end(k, &r.passed)
 	case "skip":
 		if k.test != "" && !r.allowed(k) {
-			r.refused = append(r.refused, fmt.Sprintf("%s in %s: %s", k.test, k.pkg, r.reason(k)))
+			r.refused = append(r.refused, fmt.Sprintf("%s, in %s", r.reason(k), k.pkg))
 		}
 		r.end(k, &r.skipped)
 	case "fail":
@@ -108,7 +108,8 @@ func (r *report) print(k key) {
 	}
 }
 
-// reason returns what a skipped test said, without the frame around it.
+// reason returns the skipped test's name and what it said, without the frame
+// around it.
 func (r *report) reason(k key) string {
 	var said []string
 	for _, line := range r.output[k] {
@@ -117,7 +118,7 @@ func (r *report) reason(k key) string {
 			said = append(said, line)
 		}
 	}
-	return strings.Join(said, " ")
+	return k.test + ": " + strings.Join(said, " ")
 }
 
 // allowed reports whether the test may be skipped for the reason it gave.

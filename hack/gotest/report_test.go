@@ -45,9 +45,10 @@ func TestAReportCountsOnlyWhatRan(t *testing.T) {
 	}{
 		"passing tests are silent":                {events: passes, ok: true, want: []string{"ok  \tp", "1 passed, 0 failed, 0 skipped"}, unwanted: "chatter"},
 		"a failing test shows its output":         {events: passes + fails, want: []string{"want 1, got 2", "1 passed, 1 failed"}},
-		"a skip fails the run and says why":       {events: passes + skips, want: []string{"TestC in p", "no database", "1 passed, 1 failed, 0 skipped"}},
-		"a skip for an allowed reason is no fail": {events: passes + skips, allow: "no data", ok: true, want: []string{"1 passed, 0 failed, 1 skipped"}},
+		"a skip fails the run and says why":       {events: passes + skips, want: []string{"TestC: c_test.go:3: no database, in p", "1 passed, 1 failed, 0 skipped"}},
+		"a skip for an allowed reason is no fail": {events: passes + skips, allow: "^TestC:.*no data", ok: true, want: []string{"1 passed, 0 failed, 1 skipped"}},
 		"a skip for another reason still fails":   {events: passes + skips, allow: "KUBE", want: []string{"no database"}},
+		"a skip of another test still fails":      {events: passes + skips, allow: "^TestD:.*no data", want: []string{"no database"}},
 		"a panic shows the test that never ended": {events: dies, want: []string{"panic: nil map", "1 failed"}},
 		"a build error is shown and fails":        {events: breaks, want: []string{"undefined: x", "1 failed"}},
 		"packages without tests are no run":       {events: empty, want: []string{"no test ran"}},

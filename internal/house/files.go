@@ -3,6 +3,7 @@ package house
 import (
 	"fmt"
 	"go/ast"
+	"go/build/constraint"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -115,17 +116,51 @@ func (s *survey) addDocument(name string, file *ast.File) {
 	}
 }
 
-// addTest checks that what needs a real API server says so by its name, by which
-// `make test-integration` finds it.
+// ring is a folder and the build tag under which `make test` runs what carries
+// it there; a test behind any other tag would never run.
+type ring struct{ below, tag, suffix string }
+
+var rings = []ring{
+	{below: "e2e", tag: "cluster", suffix: "_test.go"},
+	{below: ".", tag: "integration", suffix: "_integration_test.go"},
+}
+
+// addTest checks that a test is one that `make test` finds: what needs a real API
+// server by the file's name, what is behind a build tag by the tag.
 func (s *survey) addTest(name string, file *ast.File) {
-	if strings.HasSuffix(name, "_integration_test.go") || isBelow(name, "e2e") {
-		return
-	}
-	for _, spec := range file.Imports {
-		if imported, _ := strconv.Unquote(spec.Path.Value); imported == "sigs.k8s.io/controller-runtime/pkg/envtest" {
-			s.complain("%s uses envtest: name it *_integration_test.go, or `make test` never runs it", name)
+	r := rings[slices.IndexFunc(rings, func(r ring) bool { return r.below == "." || isBelow(name, r.below) })]
+	for _, tag := range buildTags(file) {
+		if tag != r.tag || !strings.HasSuffix(name, r.suffix) {
+			s.complain("%s is built for %s alone, so `make test` never runs it: here it is %s in *%s", name, tag, r.tag, r.suffix)
 		}
 	}
+	for _, spec := range file.Imports {
+		imported, _ := strconv.Unquote(spec.Path.Value)
+		if imported == "sigs.k8s.io/controller-runtime/pkg/envtest" && !strings.HasSuffix(name, r.suffix) {
+			s.complain("%s uses envtest: name it *%s, or `make test` never runs it", name, r.suffix)
+		}
+	}
+}
+
+// buildTags returns the tags in the file's build constraint that neither the
+// platform nor the toolchain sets.
+func buildTags(file *ast.File) []string {
+	var tags []string
+	for _, group := range file.Comments {
+		for _, comment := range group.List {
+			expr, err := constraint.Parse(comment.Text)
+			if err != nil || comment.Pos() > file.Package {
+				continue
+			}
+			expr.Eval(func(tag string) bool {
+				if tag != "linux" && tag != "race" && !strings.HasPrefix(tag, "go1") {
+					tags = append(tags, tag)
+				}
+				return true
+			})
+		}
+	}
+	return tags
 }
 
 // addFunctions measures the file's functions.

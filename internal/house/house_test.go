@@ -133,6 +133,11 @@ func TestABrokenLimitIsFound(t *testing.T) {
 		"the time elsewhere":                     {"controllers/a.go", "package p\n\nimport \"time\"\n\nvar x = time.Now\n", ""},
 		"a real API server under any name":       {"controllers/a_test.go", "package p\n\nimport _ \"sigs.k8s.io/controller-runtime/pkg/envtest\"\n", "_integration_test.go"},
 		"a real API server under its right name": {"controllers/a_integration_test.go", "package p\n\nimport _ \"sigs.k8s.io/controller-runtime/pkg/envtest\"\n", ""},
+		"a test behind a tag that nobody sets":   {"controllers/a_test.go", "//go:build slow\n\npackage p\n", "never runs it"},
+		"a tagged test under a plain name":       {"controllers/a_test.go", "//go:build integration\n\npackage p\n", "never runs it"},
+		"a tagged test under its right name":     {"controllers/a_integration_test.go", "//go:build integration\n\npackage p\n", ""},
+		"another ring's tag":                     {"controllers/a_integration_test.go", "//go:build cluster\n\npackage p\n", "never runs it"},
+		"a platform is no tag":                   {"controllers/a_test.go", "//go:build linux\n\npackage p\n", ""},
 		"what lies in testdata":                  {"controllers/testdata/a.go", "no Go at all", ""},
 	}
 	for name, tc := range tests {
