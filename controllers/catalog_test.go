@@ -100,6 +100,8 @@ func TestShow(t *testing.T) {
 	assert.ElementsMatch(t, []string{"Ready", "Failed", "Stalled"}, types())
 	assert.LessOrEqual(t, len(c.Conditions[0].Message), 1024)
 	assert.True(t, strings.HasSuffix(c.Conditions[0].Message, "ü..."), "cut between letters")
+	show(c, 2, at, state{ready: metav1.ConditionFalse, reason: "Cleaning", message: "m", working: true, mitigating: true})
+	assert.Equal(t, []string{"Ready", "Reconciling", "OrphanMitigation"}, types())
 	show(c, 3, at, state{ready: metav1.ConditionTrue, reason: "Fine", message: "m"})
 	assert.Equal(t, []string{"Ready"}, types())
 	assert.Equal(t, "Ready", c.LastConditionState)

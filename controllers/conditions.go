@@ -21,10 +21,12 @@ type state struct {
 	failed bool
 	// working: something is going on by itself; shown unless failed.
 	working bool
+	// mitigating: what a failed create may have left is being removed.
+	mitigating bool
 }
 
-// show writes s into the conditions of an object: Ready always, and Failed,
-// Stalled and Reconciling where they are true.
+// show writes s into the conditions of an object: Ready always, and the others
+// where they are true.
 func show(c *v1beta1.CommonStatus, generation int64, now time.Time, s state) {
 	message := s.message
 	if len(message) > maxMessage {
@@ -44,6 +46,7 @@ func show(c *v1beta1.CommonStatus, generation int64, now time.Time, s state) {
 		{v1beta1.ConditionFailed, s.failed},
 		{v1beta1.ConditionStalled, s.failed},
 		{v1beta1.ConditionReconciling, s.working && !s.failed},
+		{v1beta1.ConditionOrphanMitigation, s.mitigating},
 	} {
 		if more.on {
 			set(more.kind, metav1.ConditionTrue)

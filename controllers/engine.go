@@ -112,7 +112,10 @@ func (e *Engine) act(ctx context.Context, t target, f lifecycle.Facts, next life
 	}
 	*journal = out.Op
 	t.settle(op, out)
-	e.show(t, state{ready: out.Ready, reason: out.Reason, message: out.Message, failed: out.Failed, working: out.Ready != metav1.ConditionTrue})
+	e.show(t, state{
+		ready: out.Ready, reason: out.Reason, message: out.Message, failed: out.Failed,
+		working: out.Ready != metav1.ConditionTrue, mitigating: out.Op != nil && out.Op.Action == v1beta1.ActionMitigate,
+	})
 	if err := e.saveOutcome(ctx, obj, op.AttemptID); err != nil {
 		return ctrl.Result{}, err
 	}

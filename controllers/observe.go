@@ -198,6 +198,6 @@ func mitigationMessage(op *v1beta1.Operation) string {
 }
 
 // inFlight is the state while a broker is being asked.
-func inFlight(reason, message string) state {
-	return state{ready: metav1.ConditionFalse, reason: reason, message: message, working: true}
+func inFlight(action v1beta1.Action, reason, message string) state {
+	return state{ready: metav1.ConditionFalse, reason: reason, message: message, working: true, mitigating: action == v1beta1.ActionMitigate}
 }

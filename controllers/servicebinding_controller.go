@@ -212,13 +212,13 @@ func (b *binding) begin(op *v1beta1.Operation) state {
 			s.InProgressProperties.Parameters = &runtime.RawExtension{Raw: b.params.Redacted}
 		}
 		s.BrokerRef = ptr.To(b.found.broker.ref())
-		return inFlight(v1beta1.ReasonBindingRequestInFlight, "The broker is being asked for credentials.")
+		return inFlight(op.Action, v1beta1.ReasonBindingRequestInFlight, "The broker is being asked for credentials.")
 	case v1beta1.ActionMitigate:
 		s.OrphanMitigationInProgress = true
-		return inFlight(v1beta1.ReasonBindingNeedsOrphanMitigation, mitigationMessage(op))
+		return inFlight(op.Action, v1beta1.ReasonBindingNeedsOrphanMitigation, mitigationMessage(op))
 	}
 	s.CurrentOperation = string(op.Action)
-	return inFlight(v1beta1.ReasonUnbindingRequestInFlight, "The broker is being asked to revoke the credentials.")
+	return inFlight(op.Action, v1beta1.ReasonUnbindingRequestInFlight, "The broker is being asked to revoke the credentials.")
 }
 
 func (b *binding) call(ctx context.Context, op *v1beta1.Operation) lifecycle.Reply {
@@ -300,5 +300,8 @@ func (b *binding) rest(f lifecycle.Facts, p *lifecycle.Problem) *state {
 	if p == nil {
 		return nil
 	}
-	return &state{ready: metav1.ConditionFalse, reason: p.Reason, message: p.Message, failed: userMustAct(p.Reason) && !f.Deleting, working: true}
+	return &state{
+		ready: metav1.ConditionFalse, reason: p.Reason, message: p.Message, failed: userMustAct(p.Reason) && !f.Deleting, working: true,
+		mitigating: f.Op != nil && f.Op.Action == v1beta1.ActionMitigate,
+	}
 }

@@ -170,13 +170,13 @@ func (i *instance) begin(op *v1beta1.Operation) state {
 		s.CurrentOperation, s.DeprovisionStatus = string(op.Action), v1beta1.DeprovisionStatusRequired
 		s.InProgressProperties = i.properties(op)
 		s.BrokerRef = ptr.To(i.found.broker.ref())
-		return inFlight(v1beta1.ReasonProvisionRequestInFlight, "The broker is being asked to provision the instance.")
+		return inFlight(op.Action, v1beta1.ReasonProvisionRequestInFlight, "The broker is being asked to provision the instance.")
 	case v1beta1.ActionMitigate:
 		s.OrphanMitigationInProgress = true
-		return inFlight(v1beta1.ReasonStartingOrphanMitigation, mitigationMessage(op))
+		return inFlight(op.Action, v1beta1.ReasonStartingOrphanMitigation, mitigationMessage(op))
 	}
 	s.CurrentOperation = string(op.Action)
-	return inFlight(v1beta1.ReasonDeprovisionRequestInFlight, "The broker is being asked to deprovision the instance.")
+	return inFlight(op.Action, v1beta1.ReasonDeprovisionRequestInFlight, "The broker is being asked to deprovision the instance.")
 }
 
 // properties are what a provision carries, without values of Secrets.
@@ -257,7 +257,10 @@ func (i *instance) rest(f lifecycle.Facts, p *lifecycle.Problem) *state {
 	if f.Exists && !f.Deleting {
 		return &state{ready: metav1.ConditionTrue, reason: p.Reason, message: p.Message}
 	}
-	return &state{ready: metav1.ConditionFalse, reason: p.Reason, message: p.Message, failed: userMustAct(p.Reason) && !f.Deleting, working: true}
+	return &state{
+		ready: metav1.ConditionFalse, reason: p.Reason, message: p.Message, failed: userMustAct(p.Reason) && !f.Deleting, working: true,
+		mitigating: f.Op != nil && f.Op.Action == v1beta1.ActionMitigate,
+	}
 }
 
 func (i *instance) release(context.Context) error { return nil }

@@ -46,9 +46,6 @@ const (
 	ReasonErrorInstanceNotReady = "ErrorInstanceNotReady"
 	// ReasonErrorWithParameters: parameters or their Secrets cannot be used.
 	ReasonErrorWithParameters = "ErrorWithParameters"
-	// ReasonErrorFindingNamespace: the namespace's uid, which brokers get,
-	// could not be read.
-	ReasonErrorFindingNamespace = "ErrorFindingNamespaceForInstance"
 )
 
 // Reasons of instances.
@@ -71,9 +68,6 @@ const (
 	// ReasonUpdateNotSupported: the spec of a provisioned instance changed,
 	// and this version does not send updates.
 	ReasonUpdateNotSupported = "UpdateNotSupported"
-	// ReasonOutcomeUnknown: an answer of the broker was lost and what it holds
-	// now could not be found out.
-	ReasonOutcomeUnknown = "OutcomeUnknown"
 	// ReasonRetained: the object is gone, and what it stood for is still at
 	// the broker, because deletionPolicy says Retain.
 	ReasonRetained = "Retained"
@@ -90,12 +84,9 @@ const (
 	ReasonUnbindingRequestInFlight     = "UnbindingRequestInFlight"
 	ReasonUnbindCallFailed             = "UnbindCallFailed"
 	ReasonUnboundSuccessfully          = "UnboundSuccessfully"
-	ReasonErrorEjecting                = "ErrorEjectingServiceBinding"
 	ReasonBindingNeedsOrphanMitigation = "ServiceBindingNeedsOrphanMitigation"
 	// ReasonKeysLeftOut is the reason of ConditionKeysLeftOut.
 	ReasonKeysLeftOut = "NotFitForEnvironment"
-	// ReasonSecretRepaired: a Secret that was edited or deleted was restored.
-	ReasonSecretRepaired = "SecretRepaired"
 )
 
 // Reasons of events on Pods.

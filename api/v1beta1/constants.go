@@ -70,9 +70,6 @@ const (
 	LabelManaged = AnnotationPrefix + "managed"
 	// AnnotationBindingID is the OSB binding id whose credentials a Secret holds.
 	AnnotationBindingID = AnnotationPrefix + "binding-id"
-	// AnnotationDigest is a keyed digest of a Secret's data, made when it was
-	// written, so that an edit is noticed without caching the data.
-	AnnotationDigest = AnnotationPrefix + "digest"
 	// AnnotationBindingName names the ServiceBinding of a Secret.
 	AnnotationBindingName = AnnotationPrefix + "binding-name"
 )
