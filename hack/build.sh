@@ -25,6 +25,13 @@ if [[ $# -eq 0 ]]; then
 fi
 for name in "${names[@]}"; do
   package=$(main "$name")
+  SECONDS=0
+  # The first time, what a command stands on is compiled too: minutes without a word.
+  while sleep 15 >/dev/null 2>&1; do say "  still building bin/$name (${SECONDS}s)"; done &
+  alive=$!
+  trap 'kill "$alive" 2>/dev/null || true' EXIT
   "$GO" build -trimpath -buildvcs=false -ldflags "-s -w -X main.version=$VERSION" -o "bin/$name" "./$package"
-  say "bin/$name"
+  kill "$alive"
+  wait "$alive" 2>/dev/null || true
+  say "bin/$name (${SECONDS}s)"
 done
