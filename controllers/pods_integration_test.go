@@ -9,14 +9,11 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
-	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/svc-cat/catalog/api/v1beta1"
 	"github.com/svc-cat/catalog/internal/inject"
 )
-
-func zero() resource.Quantity { return resource.MustParse("0") }
 
 // waitingPod is as the webhook leaves a Pod whose binding has no credentials.
 func (w *world) waitingPod(name, binding, secret string) *corev1.Pod {

@@ -226,6 +226,11 @@ func (b *binding) call(ctx context.Context, op *v1beta1.Operation) lifecycle.Rep
 	if op.Action != v1beta1.ActionBind {
 		resp, err := b.client.Unbind(ctx, &osb.UnbindRequest{
 			InstanceID: instanceID, BindingID: op.ExternalID, ServiceID: op.ServiceID, PlanID: op.PlanID})
+		if err == nil && op.Action == v1beta1.ActionMitigate {
+			// One Secret may have been stored before the other could not be; what it
+			// holds is revoked now.
+			err = b.release(ctx)
+		}
 		return lifecycle.Reply{Err: err, Async: resp != nil && resp.Async}
 	}
 	resp, err := b.client.Bind(ctx, &osb.BindRequest{
