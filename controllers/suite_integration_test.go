@@ -24,6 +24,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/util/retry"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
@@ -312,6 +313,19 @@ func (w *world) create(objs ...client.Object) {
 func (w *world) refresh(o client.Object) (gone bool) {
 	err := w.Get(w.Context(), client.ObjectKeyFromObject(o), o)
 	return err != nil
+}
+
+// edit changes an object as users do: on its newest version, again if the
+// controllers were faster.
+func (w *world) edit(o client.Object, change func()) {
+	w.Helper()
+	require.NoError(w, retry.RetryOnConflict(retry.DefaultBackoff, func() error {
+		if err := w.Get(w.Context(), client.ObjectKeyFromObject(o), o); err != nil {
+			return err
+		}
+		change()
+		return w.Update(w.Context(), o)
+	}))
 }
 
 func (w *world) eventually(why string, ok func() bool) {

@@ -130,11 +130,12 @@ func TestAnUnknownPlanIsNamedAndHealsWithTheSpec(t *testing.T) {
 	w.create(w.broker)
 	i := w.instance("orders", "huge")
 	w.create(i)
-	message := w.becomes(i, metav1.ConditionFalse, v1beta1.ReasonReferencesNonexistentServicePlan).Message
-	assert.Contains(t, message, "choose one of: large, small.")
+	w.eventually("the plans are named as soon as all are there", func() bool {
+		ready := condition(i.Status.Conditions, v1beta1.ConditionReady)
+		return !w.refresh(i) && ready.Reason == v1beta1.ReasonReferencesNonexistentServicePlan && contains(ready.Message, "choose one of: large, small.")
+	})
 	assert.Equal(t, metav1.ConditionTrue, condition(i.Status.Conditions, v1beta1.ConditionStalled).Status)
-	i.Spec.ClusterServicePlanExternalName = "small"
-	require.NoError(t, w.Update(t.Context(), i))
+	w.edit(i, func() { i.Spec.ClusterServicePlanExternalName = "small" })
 	w.becomes(i, metav1.ConditionTrue, v1beta1.ReasonProvisionedSuccessfully)
 	assert.Empty(t, condition(i.Status.Conditions, v1beta1.ConditionStalled).Type)
 }
@@ -195,8 +196,7 @@ func TestAnUnchangedRelistWritesNothing(t *testing.T) {
 	}
 	before := versions()
 	require.Len(t, before, 3)
-	w.broker.Spec.RelistRequests++
-	require.NoError(t, w.Update(t.Context(), w.broker))
+	w.edit(w.broker, func() { w.broker.Spec.RelistRequests++ })
 	w.eventually("the catalog is fetched again", func() bool {
 		return w.fake.count("GET catalog") == 2 && !w.refresh(w.broker) && w.broker.Status.ReconciledGeneration == w.broker.Generation
 	})
@@ -213,9 +213,7 @@ func TestAVanishedPlanIsKeptWhileItIsUsed(t *testing.T) {
 		c.Services[0].Plans = c.Services[0].Plans[1:]
 		w.fake.catalog = c
 	})
-	require.False(t, w.refresh(w.broker))
-	w.broker.Spec.RelistRequests++
-	require.NoError(t, w.Update(t.Context(), w.broker))
+	w.edit(w.broker, func() { w.broker.Spec.RelistRequests++ })
 	plan := &v1beta1.ClusterServicePlan{ObjectMeta: metav1.ObjectMeta{Name: i.Status.ClusterServicePlanRef.Name}}
 	w.eventually("the plan is marked", func() bool { return !w.refresh(plan) && plan.Status.RemovedFromBrokerCatalog })
 	other := w.instance("other", "small")
@@ -245,8 +243,7 @@ func TestARefusedRequestRestsUntilTheSpecChanges(t *testing.T) {
 	assert.Equal(t, metav1.ConditionTrue, condition(i.Status.Conditions, v1beta1.ConditionFailed).Status)
 	assert.Equal(t, 1, w.fake.count("PUT instance"))
 	w.fake.set(func() { w.fake.fault = nil })
-	i.Spec.ClusterServicePlanExternalName = "large"
-	require.NoError(t, w.Update(t.Context(), i))
+	w.edit(i, func() { i.Spec.ClusterServicePlanExternalName = "large" })
 	w.becomes(i, metav1.ConditionTrue, v1beta1.ReasonProvisionedSuccessfully)
 	w.vanish(i)
 	assert.Equal(t, 1, w.fake.count("DELETE instance"))
@@ -306,8 +303,7 @@ func TestABrokerThatIsDownHealsWithItsSpec(t *testing.T) {
 	message := w.becomes(w.broker, metav1.ConditionFalse, v1beta1.ReasonErrorFetchingCatalog).Message
 	assert.Contains(t, message, "cannot be reached")
 	assert.Contains(t, message, "Check that the broker runs and that its URL is right.")
-	w.broker.Spec.URL = w.fake.url
-	require.NoError(t, w.Update(t.Context(), w.broker))
+	w.edit(w.broker, func() { w.broker.Spec.URL = w.fake.url })
 	w.becomes(w.broker, metav1.ConditionTrue, v1beta1.ReasonFetchedCatalog)
 }
 
@@ -338,8 +334,7 @@ func TestAGivenIDDoesNotBecomeOursByLeavingTheSpec(t *testing.T) {
 	i.Spec.ExternalID = foreign
 	w.create(w.broker, i)
 	w.becomes(i, metav1.ConditionTrue, v1beta1.ReasonProvisionedSuccessfully)
-	i.Spec.ExternalID, i.Spec.ExternalIDOrigin = "", ""
-	require.NoError(t, w.Update(t.Context(), i))
+	w.edit(i, func() { i.Spec.ExternalID, i.Spec.ExternalIDOrigin = "", "" })
 	w.eventually("the id comes back", func() bool { return !w.refresh(i) && i.Spec.ExternalID == foreign })
 	assert.NotEqual(t, v1beta1.ExternalIDGenerated, i.Spec.ExternalIDOrigin)
 	w.vanish(i)
