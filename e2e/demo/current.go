@@ -57,15 +57,16 @@ func (d *demo) downCurrent(ctx context.Context) error {
 	return s.Uninstall(ctx)
 }
 
-const imageHelp = `the nodes do not have the images. They are OCI archives in dist/ (made by "make image"). Either
+const imageHelp = `No node reports these images (nodes report up to five minutes late): %[2]s.
+If Pods do not start (ErrImagePull): they are OCI archives in dist/, made by "make image". Either
   load them into the nodes:   kind load image-archive dist/catalog.tar      (and postgres-broker.tar, demo-app.tar)
                               minikube image load dist/catalog.tar
                               ctr -n k8s.io images import dist/catalog.tar
   or push them to a registry: skopeo copy oci-archive:dist/catalog.tar docker://REGISTRY/catalog:%[1]s
                               and say where: make demo CLUSTER=current REGISTRY=REGISTRY
-Missing: %[2]s`
+`
 
-// checkImages says how images get to the cluster, unless a node has them or a
+// checkImages says how images get to the cluster, unless a node reports them or a
 // registry was named.
 func (d *demo) checkImages(ctx context.Context, s *stage.Stage) error {
 	if s.Registry != "" {
@@ -87,7 +88,9 @@ func (d *demo) checkImages(ctx context.Context, s *stage.Stage) error {
 		}
 	}
 	if len(missing) > 0 {
-		return fmt.Errorf(imageHelp, version, strings.Join(missing, ", "))
+		// Nodes report late, and only some of their images: no reason to stop.
+		fmt.Fprintf(d.out, imageHelp, version, strings.Join(missing, ", "))
+		return nil
 	}
 	fmt.Fprintln(d.out, "The nodes have the images.")
 	return nil
