@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/utils/ptr"
 )
 
@@ -193,5 +194,40 @@ func TestMemoryLimitBoundsTheGoHeap(t *testing.T) {
 		} else if assert.GreaterOrEqual(t, got, 0, limit) {
 			assert.Equal(t, want, container.Env[got].Value, limit)
 		}
+	}
+}
+
+// serviceMonitor is as much of the Prometheus operator's kind as the chart writes;
+// no API server of the tests knows it.
+type serviceMonitor struct {
+	Kind       string            `json:"kind"`
+	APIVersion string            `json:"apiVersion"`
+	Metadata   metav1.ObjectMeta `json:"metadata"`
+	Spec       struct {
+		Selector          metav1.LabelSelector `json:"selector"`
+		NamespaceSelector struct {
+			MatchNames []string `json:"matchNames"`
+		} `json:"namespaceSelector"`
+		Endpoints []struct {
+			Port     string `json:"port"`
+			Interval string `json:"interval"`
+		} `json:"endpoints"`
+	} `json:"spec"`
+}
+
+// A field in the wrong place is dropped by the cluster, and nothing is scraped.
+func TestServiceMonitorsFindTheMetrics(t *testing.T) {
+	t.Parallel()
+	all := objects(t, plain("catalog").render(t, "--set", "metrics.serviceMonitor.enabled=true"))
+	for _, name := range []string{"apple-controllers-metrics", "apple-webhook-metrics"} {
+		monitor := find[serviceMonitor](t, all, "ServiceMonitor", name)
+		service := find[corev1.Service](t, all, "Service", name)
+		selector, err := metav1.LabelSelectorAsSelector(&monitor.Spec.Selector)
+		require.NoError(t, err)
+		assert.True(t, selector.Matches(labels.Set(service.Labels)), name)
+		assert.Equal(t, []string{service.Namespace}, monitor.Spec.NamespaceSelector.MatchNames, name)
+		require.Len(t, monitor.Spec.Endpoints, 1, name)
+		require.Len(t, service.Spec.Ports, 1, name)
+		assert.Equal(t, service.Spec.Ports[0].Name, monitor.Spec.Endpoints[0].Port, name)
 	}
 }
