@@ -20,9 +20,9 @@ import (
 const assetsVariable = "KUBEBUILDER_ASSETS"
 
 // helm runs Helm and returns what it prints; its error has what it complains of.
-// The program is $HELM, or stands beside the API server's, or in the cache that
-// e2e/cluster fills. Without an API server the test is skipped, because it belongs
-// to the integration ring; without Helm it fails.
+// The program is $HELM, or stands beside the API server's. Without an API server
+// the test is skipped, because it belongs to the integration ring; without Helm it
+// fails.
 func helm(t *testing.T, args ...string) (string, error) {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), helmProgram(t), args...)
@@ -45,21 +45,10 @@ func helmProgram(t *testing.T) string {
 	if assets == "" {
 		t.Skip(assetsVariable + " is not set: `make test-integration` builds what this test needs and runs it")
 	}
-	cache, err := os.UserCacheDir()
-	require.NoError(t, err)
-	if chosen := os.Getenv("CATALOG_CACHE"); chosen != "" {
-		cache = filepath.Dir(chosen)
-	}
-	cached, err := filepath.Glob(filepath.Join(cache, "svc-cat", "tools", "*", "helm"))
-	require.NoError(t, err)
-	for _, program := range append([]string{filepath.Join(assets, "helm")}, cached...) {
-		if _, err := os.Stat(program); err == nil {
-			return program
-		}
-	}
-	require.FailNow(t, "there is no helm",
-		"neither in %s nor in %s: run `make cluster-up` once, which builds it, or say in HELM where it is", assets, cache)
-	return ""
+	program := filepath.Join(assets, "helm")
+	_, err := os.Stat(program)
+	require.NoError(t, err, "there is no helm beside the API server: `make test-integration` builds both, or say in HELM where it is")
+	return program
 }
 
 // rendering is a chart with values to render it with.
