@@ -128,7 +128,7 @@ func (c *Client) Deprovision(ctx context.Context, r *DeprovisionRequest) (*Depro
 // final state, no answer is a reason to stop polling before the deadline (P46).
 func (c *Client) LastOperation(ctx context.Context, r *LastOperationRequest) (*LastOperationResponse, error) {
 	path, ids := instancePath(r.InstanceID), []named{{"instance_id", r.InstanceID}}
-	if r.BindingID != "" {
+	if r.BindingID != "" || r.Polled == OpBind || r.Polled == OpUnbind {
 		path, ids = bindingPath(r.InstanceID, r.BindingID), append(ids, named{"binding_id", r.BindingID})
 	}
 	out := &LastOperationResponse{}

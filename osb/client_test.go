@@ -270,6 +270,10 @@ func TestInvalidRequestsAreNotSent(t *testing.T) {
 			_, err := c.Unbind(ctx, &osb.UnbindRequest{InstanceID: "i", BindingID: "b", ServiceID: "s"})
 			return err
 		},
+		"binding_id is empty": func(ctx context.Context) error { // it would poll the instance
+			_, err := c.LastOperation(ctx, &osb.LastOperationRequest{Polled: osb.OpUnbind, InstanceID: "i"})
+			return err
+		},
 		"no valid JSON": func(ctx context.Context) error {
 			r := provisionRequest()
 			r.Parameters = osb.RawJSON(`{"password":"hunter2-secret`)
