@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -13,15 +14,18 @@ import (
 // that printing it shows no secret.
 type Auth struct {
 	scheme string
+	user   string
 	header string
 	// secrets are the strings that no error text may hold.
 	secrets []string
 }
 
-// BasicAuth is HTTP Basic authentication.
+// BasicAuth is HTTP Basic authentication. Line ends behind user name and
+// password, as files have them, are cut off: RFC 7617 allows none in either.
 func BasicAuth(username, password string) Auth {
+	username, password = strings.TrimRight(username, "\r\n"), strings.TrimRight(password, "\r\n")
 	enc := base64.StdEncoding.EncodeToString([]byte(username + ":" + password))
-	return Auth{scheme: "basic", header: "Basic " + enc, secrets: []string{enc, password}}
+	return Auth{scheme: "basic", user: username, header: "Basic " + enc, secrets: []string{enc, password}}
 }
 
 // BearerAuth sends a bearer token. White space around it, such as the newline
@@ -43,11 +47,13 @@ func (a Auth) String() string {
 func (a Auth) GoString() string { return a.String() }
 
 func (a Auth) validate() error {
-	if a.scheme == "bearer" && a.header == "Bearer " {
+	switch {
+	case a.scheme == "bearer" && a.header == "Bearer ":
 		return errors.New("bearer token is empty")
-	}
-	if hasControl(a.header) {
+	case hasControl(a.user) || slices.ContainsFunc(a.secrets, hasControl):
 		return fmt.Errorf("%s credentials hold control characters", a.scheme)
+	case strings.Contains(a.user, ":"):
+		return errors.New("user name of the basic credentials holds a colon, which would end it")
 	}
 	return nil
 }

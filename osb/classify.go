@@ -36,12 +36,16 @@ type Answer struct {
 // success: 200 for all; 201 for provision and bind; 202 where work can be
 // asynchronous; 304 to a conditional catalog request; 410 from the broker
 // itself to a delete or the poll of one (P45, P102).
-func Classify(a Answer) *Error {
+func Classify(a Answer) *Error { return classify(a, cleanText) }
+
+// classify is Classify with a way to clean the broker's words. It is called on
+// the whole of them: credentials that were cut in two would not be recognized.
+func classify(a Answer, clean func(string) string) *Error {
 	if a.Err == nil && a.Malformed == nil && a.succeeded() {
 		return nil
 	}
 	e := &Error{Operation: a.Operation, StatusCode: a.StatusCode, RetryAfter: ParseRetryAfter(a.Header.Get("Retry-After"), a.Now)}
-	e.readBody(a)
+	e.readBody(a, clean)
 	e.Kind = a.kind(e.Word)
 	switch {
 	case a.Malformed != nil:

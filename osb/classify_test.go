@@ -132,6 +132,15 @@ func TestBrokersWords(t *testing.T) {
 		assert.Nil(t, err.UpdateRepeatable)
 		assert.True(t, err.Retryable())
 	})
+	t.Run("a broker that speaks of its failure is there", func(t *testing.T) {
+		t.Parallel()
+		spoken := osb.Classify(osb.Answer{Operation: osb.OpBind, StatusCode: 500, Body: []byte(`{"description":"disk full"}`)})
+		assert.Contains(t, spoken.Hint(), "in its log")
+		for _, a := range []osb.Answer{{StatusCode: 502, Body: []byte(html)}, {StatusCode: 500}, {Err: errors.New("connection refused")}} {
+			a.Operation = osb.OpBind
+			assert.Contains(t, osb.Classify(a).Hint(), "Check that the broker runs")
+		}
+	})
 	t.Run("one odd field does not hide the others", func(t *testing.T) {
 		t.Parallel()
 		err := osb.Classify(osb.Answer{Operation: osb.OpProvision, StatusCode: 422, Body: []byte(`{"error":"ConcurrencyError","description":{"text":"x"},"instance_usable":"no"}`)})

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -34,6 +35,8 @@ func TestNewClientRefuses(t *testing.T) {
 		"no PEM certificate":         {URL: ok, CABundle: []byte("hunter2-secret")},
 		"bearer token is empty":      {URL: ok, Auth: osb.BearerAuth(" \n")},
 		"bearer credentials hold":    {URL: ok, Auth: osb.BearerAuth("hunter2-secret\r\nX: y")},
+		"basic credentials hold":     {URL: ok, Auth: osb.BasicAuth("user", "hunter2\n-secret")},
+		"user name of the basic":     {URL: ok, Auth: osb.BasicAuth("user:hunter2-secret", "x")},
 		"API version holds control":  {URL: ok, APIVersion: "2.17\n"},
 		"platform name holds a spac": {URL: ok, Platform: "my platform"},
 	} {
@@ -74,6 +77,14 @@ func TestNoSecretInText(t *testing.T) {
 			}
 		})
 	}
+	t.Run("nor a part of it, where the text is cut", func(t *testing.T) {
+		t.Parallel()
+		body := `{"error":"` + strings.Repeat("e", 1015) + secret + `","description":"` + strings.Repeat("d", 1015) + secret + `"}`
+		_, err := newClient(t, answering(t, 400, body).URL, func(c *osb.Config) { c.Auth = osb.BearerAuth(secret) }).
+			Provision(t.Context(), provisionRequest())
+		require.True(t, osb.IsKind(err, osb.KindRejected), "%v", err)
+		assert.NotContains(t, err.Error(), secret[:4])
+	})
 	t.Run("credentials hide themselves", func(t *testing.T) {
 		t.Parallel()
 		r := osb.BindResponse{BindingData: osb.BindingData{Credentials: osb.Credentials{"password": secret}}}

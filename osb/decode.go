@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -107,12 +108,12 @@ func (b *lenientBool) UnmarshalJSON(data []byte) error {
 
 // readBody takes over what the broker itself says. A body that is no JSON
 // object, such as a router's HTML, is never copied.
-func (e *Error) readBody(a Answer) {
+func (e *Error) readBody(a Answer, clean func(string) string) {
 	var b errorBody
 	if a.StatusCode < 400 || a.foreign() || json.Unmarshal(trimBOM(a.Body), &b) != nil {
 		return
 	}
-	e.Word, e.Description = cleanText(string(b.Error)), cleanText(string(b.Description))
+	e.Word, e.Description = clean(string(b.Error)), clean(string(b.Description))
 	e.InstanceUsable, e.UpdateRepeatable = b.InstanceUsable.v, b.UpdateRepeatable.v
 }
 
@@ -155,11 +156,16 @@ type cleanedError struct {
 func (e *cleanedError) Error() string { return e.text }
 func (e *cleanedError) Unwrap() error { return e.err }
 
+// localAddress is our own side of a connection, as package net writes it.
+var localAddress = regexp.MustCompile(`\S+:\d+->`)
+
+// cleanError leaves our own address out of the text: its port is another each
+// time, and a condition or event that repeats the text would change with it.
 func (c *Client) cleanError(err error) error {
 	if err == nil {
 		return nil
 	}
-	return &cleanedError{text: c.clean(err.Error()), err: err}
+	return &cleanedError{text: c.clean(localAddress.ReplaceAllString(err.Error(), "")), err: err}
 }
 
 // MaxRetryAfter is the longest wait that ParseRetryAfter returns.

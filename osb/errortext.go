@@ -130,5 +130,8 @@ func (e *Error) Hint() string {
 	if e.Operation == OpCatalog && (e.Kind == KindRejected || e.Kind == KindConflict) {
 		return "Check the broker's URL: its catalog was refused."
 	}
+	if e.Kind == KindUnavailable && e.StatusCode >= 500 && e.Description != "" {
+		return "The broker was reached and failed; who runs it finds the reason in its log."
+	}
 	return hints[e.Kind]
 }

@@ -123,6 +123,13 @@ func TestHeaders(t *testing.T) {
 		assert.True(t, ok)
 		assert.Equal(t, [2]string{"user", "pässword:x"}, [2]string{user, password})
 	})
+	t.Run("user and password lose the newlines of their files", func(t *testing.T) {
+		t.Parallel()
+		r := &http.Request{Header: ask(t, nil, func(c *osb.Config) { c.Auth = osb.BasicAuth("user\n", " p \r\n") })}
+		user, password, ok := r.BasicAuth()
+		assert.True(t, ok)
+		assert.Equal(t, [2]string{"user", " p "}, [2]string{user, password})
+	})
 	t.Run("a bearer token loses the newline of its file", func(t *testing.T) {
 		t.Parallel()
 		h := ask(t, nil, func(c *osb.Config) { c.Auth = osb.BearerAuth("token-1\n") })

@@ -104,9 +104,8 @@ func (c *Client) do(ctx context.Context, r call) (Answer, error) {
 	a.Malformed, a.Err = c.cleanError(a.Malformed), c.cleanError(a.Err)
 
 	o := Observation{Operation: r.op, StatusCode: a.StatusCode, Duration: a.Now.Sub(start), RequestID: requestID}
-	e := Classify(a)
+	e := classify(a, c.clean)
 	if e != nil {
-		e.Word, e.Description = c.clean(e.Word), c.clean(e.Description)
 		e.RequestID, o.Kind = requestID, e.Kind
 	}
 	if c.cfg.Observer != nil {

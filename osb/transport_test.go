@@ -79,6 +79,28 @@ func TestLostAnswers(t *testing.T) {
 	}
 }
 
+// TestTheSameFaultHasTheSameText: conditions and events repeat it, and one that
+// names the port of our own side would be news each time.
+func TestTheSameFaultHasTheSameText(t *testing.T) {
+	t.Parallel()
+	f := serving(t, func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		if tcp, ok := conn.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0) // Close resets
+		}
+		_ = conn.Close()
+	})
+	c := newClient(t, f.URL)
+	_, first := c.Provision(t.Context(), provisionRequest())
+	_, second := c.Provision(t.Context(), provisionRequest())
+	require.ErrorContains(t, first, "reset by peer")
+	assert.Equal(t, first.Error(), second.Error())
+	assert.Contains(t, first.Error(), f.Listener.Addr().String(), "the broker's side is told")
+}
+
 // hanging answers nothing, or only the head, until the test is over.
 func hanging(t *testing.T, head bool) *fakeBroker {
 	t.Helper()
