@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/signal"
@@ -15,17 +16,36 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
+// version is set when the binary is built.
+var version = "dev" //nolint:gochecknoglobals // the linker writes it
+
 func main() {
-	from := flag.String("from", "files", "where to read the credentials: files or env")
-	listen := flag.String("listen", ":8080", "address of /ready, which is 200 once the row was read back")
-	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, os.Interrupt)
-	err := run(ctx, *from, *listen)
+	err := command(ctx, os.Args[1:], os.Stdout)
 	stop()
+	if errors.Is(err, flag.ErrHelp) {
+		return
+	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo-app:", err)
 		os.Exit(1)
 	}
+}
+
+// command reads the command line and does what it says.
+func command(ctx context.Context, args []string, out io.Writer) error {
+	flags := flag.NewFlagSet("demo-app", flag.ContinueOnError)
+	from := flags.String("from", "files", "where to read the credentials: files or env")
+	listen := flags.String("listen", ":8080", "address of /ready, which is 200 once the row was read back")
+	tell := flags.Bool("version", false, "print the version and end")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if *tell {
+		_, err := fmt.Fprintln(out, "demo-app version "+version)
+		return err
+	}
+	return run(ctx, *from, *listen)
 }
 
 // run stores a row, reads it back, and then answers probes until it is told to
