@@ -76,7 +76,7 @@ func Serve(ctx context.Context, h http.Handler, cfg ServerConfig) error {
 	go func() { done <- server.Serve(listener) }()
 	select {
 	case err := <-done:
-		return fmt.Errorf("serve platforms: %w", err)
+		return errors.Join(fmt.Errorf("serve platforms: %w", err), server.Close()) // connections that are open end too
 	case <-ctx.Done():
 	}
 	grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.ShutdownTimeout)

@@ -131,6 +131,35 @@ func TestSlowBodiesAreCutOff(t *testing.T) {
 	assert.NoError(t, stop())
 }
 
+// once hands out one connection, then fails.
+type once struct {
+	net.Listener
+	given bool
+}
+
+func (l *once) Accept() (net.Conn, error) {
+	if l.given {
+		return nil, net.ErrClosed
+	}
+	l.given = true
+	return l.Listener.Accept()
+}
+
+func TestServeThatFailsLeavesNoConnectionOpen(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer listener.Close()
+	conn, err := net.Dial("tcp", listener.Addr().String())
+	require.NoError(t, err)
+	defer conn.Close()
+	err = broker.Serve(t.Context(), http.NotFoundHandler(), broker.ServerConfig{Listener: &once{Listener: listener}})
+	require.ErrorContains(t, err, "serve platforms")
+	require.NoError(t, conn.SetReadDeadline(time.Now().Add(5*time.Second)))
+	_, err = conn.Read(make([]byte, 1))
+	assert.ErrorIs(t, err, io.EOF, "hung up at once")
+}
+
 func TestServeTLS(t *testing.T) {
 	t.Parallel()
 	borrowed := httptest.NewTLSServer(nil)
