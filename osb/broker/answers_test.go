@@ -91,6 +91,9 @@ func TestBrokersBugs(t *testing.T) {
 		"an operation that is too long": {&complete{scripted: scripted{provision: func(context.Context, *osb.ProvisionRequest) (*osb.ProvisionResponse, error) {
 			return &osb.ProvisionResponse{Async: true, Operation: strings.Repeat("ä", 10001)}, nil
 		}}}, request{"PUT", instancePath + async, provisionBody, nil}, "longer than 10000"},
+		"a state that the spec does not know (P44)": {&complete{poll: func(*osb.LastOperationRequest) (*osb.LastOperationResponse, error) {
+			return &osb.LastOperationResponse{State: "in_progress"}, nil
+		}}, request{"GET", instancePath + "/last_operation", "", nil}, `state \"in_progress\"`},
 		"no answer at all": {&scripted{provision: func(context.Context, *osb.ProvisionRequest) (*osb.ProvisionResponse, error) { return nil, nil }},
 			request{"PUT", instancePath, provisionBody, nil}, "neither a response nor an error"},
 		"credentials that are no JSON": {&scripted{bind: func(*osb.BindRequest) (*osb.BindResponse, error) {
@@ -130,6 +133,13 @@ func TestBrokersBugs(t *testing.T) {
 		w := send(broker.NewHandler(b, options()), request{"PUT", bindingPath + async, bindBody, nil})
 		assert.Equal(t, 202, w.Code)
 		assert.JSONEq(t, `{"operation":"op"}`, w.Body.String())
+	})
+	t.Run("an operation that is empty is left out of a 202 (P42)", func(t *testing.T) {
+		t.Parallel()
+		b := &complete{scripted: scripted{bind: func(*osb.BindRequest) (*osb.BindResponse, error) { return &osb.BindResponse{Async: true}, nil }}}
+		w := send(broker.NewHandler(b, options()), request{"PUT", bindingPath + async, bindBody, nil})
+		assert.Equal(t, 202, w.Code)
+		assert.JSONEq(t, `{}`, w.Body.String())
 	})
 	t.Run("a panic to abort cuts the connection", func(t *testing.T) {
 		t.Parallel()

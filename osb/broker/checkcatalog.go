@@ -48,6 +48,8 @@ func (k *catalogChecker) fault(where, format string, args ...any) {
 	k.faults = append(k.faults, fmt.Errorf("%s: %s", where, fmt.Sprintf(format, args...)))
 }
 
+// common checks what services and plans have alike. Their ids share one space:
+// platforms look records up by id alone (B7).
 func (k *catalogChecker) common(where, id, name, description string) {
 	if id == "" {
 		k.fault(where, "has no id")

@@ -49,6 +49,7 @@ func TestCodes(t *testing.T) {
 		"B3: unknown fields are ignored":                {request{"PUT", instancePath, strings.Replace(provisionBody, "{", `{"x":{},"parameters":null,"context":null,`, 1), nil}, 201, ""},
 		"B3: malformed JSON":                            {request{"PUT", instancePath, provisionBody[:20], nil}, 400, ""},
 		"B3: garbage behind the JSON":                   {request{"PUT", instancePath, provisionBody + "x", nil}, 400, ""},
+		"B3: a body that is not UTF-8":                  {request{"PUT", instancePath, strings.Replace(provisionBody, `"o"`, "\"\xff\"", 1), nil}, 400, ""},
 		"B3: no body":                                   {request{"PUT", instancePath, "", nil}, 400, ""},
 		"B3: a list":                                    {request{"PUT", instancePath, "[]", nil}, 400, ""},
 		"B3: a wrong type":                              {request{"PUT", instancePath, strings.Replace(provisionBody, `"o"`, "7", 1), nil}, 400, ""},
@@ -79,6 +80,7 @@ func TestCodes(t *testing.T) {
 		"B17: bind to a plan that cannot be bound":      {request{"PUT", bindingPath, `{"service_id":"db","plan_id":"sealed"}`, nil}, 400, ""},
 		"B18: rotation names the predecessor alone":     {request{"PUT", bindingPath, `{"predecessor_binding_id":"b-0"}`, nil}, 201, ""},
 		"B18: rotation may name its plan":               {request{"PUT", bindingPath, `{"service_id":"db","plan_id":"small","predecessor_binding_id":"b-0"}`, nil}, 201, ""},
+		"B18: rotation may name its service alone":      {request{"PUT", bindingPath, `{"service_id":"db","predecessor_binding_id":"b-0"}`, nil}, 201, ""},
 		"B18: rotation of a plan that cannot":           {request{"PUT", bindingPath, `{"service_id":"queue","plan_id":"fast","predecessor_binding_id":"b-0"}`, nil}, 400, ""},
 		"B19: deprovision":                              {request{"DELETE", instancePath + ids, "", nil}, 200, ""},
 		"B19: deprovision without plan_id":              {request{"DELETE", instancePath + "?service_id=db", "", nil}, 400, ""},
@@ -131,7 +133,9 @@ func TestAbsentMethods(t *testing.T) {
 	}
 	t.Run("a rotation where no plan can", func(t *testing.T) {
 		t.Parallel()
-		b := &scripted{catalog: func() (*osb.Catalog, error) { return &osb.Catalog{}, nil }}
-		assert.Equal(t, 400, send(broker.NewHandler(b, options()), request{"PUT", bindingPath, `{"predecessor_binding_id":"b-0"}`, nil}).Code)
+		for _, cat := range []*osb.Catalog{nil, {}} {
+			b := &scripted{catalog: func() (*osb.Catalog, error) { return cat, nil }}
+			assert.Equal(t, 400, send(broker.NewHandler(b, options()), request{"PUT", bindingPath, `{"predecessor_binding_id":"b-0"}`, nil}).Code)
+		}
 	})
 }

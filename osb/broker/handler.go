@@ -198,6 +198,10 @@ func (s *server) handle(op osb.Operation, do operation) http.Handler {
 	})
 }
 
+// maxLogged is how many bytes of an id the log keeps. Who has not logged in can
+// send one too, and would fill the log with it.
+const maxLogged = 256
+
 // finish writes the log line and tells the observer.
 func (s *server) finish(r *http.Request, rec *record, info requestInfo, took time.Duration) {
 	if s.opts.Observer != nil {
@@ -215,7 +219,7 @@ func (s *server) finish(r *http.Request, rec *record, info requestInfo, took tim
 	}
 	for _, a := range [][2]string{{"instanceID", rec.instanceID}, {"bindingID", rec.bindingID}, {"requestIdentity", info.requestID}} {
 		if a[1] != "" {
-			attrs = append(attrs, slog.String(a[0], a[1]))
+			attrs = append(attrs, slog.String(a[0], a[1][:min(len(a[1]), maxLogged)]))
 		}
 	}
 	if rec.err != nil {

@@ -225,6 +225,20 @@ func TestValidateHook(t *testing.T) {
 			assert.Equal(t, tc.want, got)
 		})
 	}
+	t.Run("a catalog that fails does not let an update pass unchecked", func(t *testing.T) {
+		t.Parallel()
+		asked := 0
+		opts := options()
+		opts.Validate = func(context.Context, broker.Validation) error { return errors.New("no") }
+		b := &complete{scripted: scripted{catalog: func() (*osb.Catalog, error) {
+			if asked++; asked > 1 {
+				return nil, errors.New("disk full")
+			}
+			return offer(), nil
+		}}}
+		w := send(broker.NewHandler(b, opts), request{"PATCH", instancePath, `{"service_id":"db","parameters":{"b":1},"previous_values":{"plan_id":"small"}}`, nil})
+		assert.Equal(t, 400, w.Code, w.Body.String())
+	})
 	for name, tc := range map[string]struct {
 		err    error
 		status int
@@ -290,4 +304,8 @@ func TestLogAndObserver(t *testing.T) {
 	for _, secret := range []string{"hunter2", "password-1", base64.StdEncoding.EncodeToString([]byte("user:password-1"))} {
 		assert.NotContains(t, log.String(), secret)
 	}
+
+	log.Reset()
+	send(h, request{"GET", "/v2/catalog", "", map[string]string{"Authorization": "", "X-Broker-API-Request-Identity": strings.Repeat("x", 50000)}})
+	assert.Less(t, log.Len(), 1000, "nobody fills the log from outside")
 }

@@ -19,11 +19,11 @@ func bug(format string, args ...any) error {
 
 // catalog answers with an ETag, so that a platform can ask cheaply (B9).
 func (s *server) catalog(r *http.Request) (reply, error) {
-	cat, err := s.broker.Catalog(r.Context())
+	cat, err := s.offered(r.Context())
 	if err != nil {
 		return reply{}, err
 	}
-	if cat == nil || cat.Services == nil { // the list must be there, empty or not
+	if cat.Services == nil { // the list must be there, empty or not
 		cat = &osb.Catalog{Services: []osb.Service{}}
 	}
 	raw, err := json.Marshal(cat)
@@ -41,6 +41,8 @@ func (s *server) catalog(r *http.Request) (reply, error) {
 	return answer, nil
 }
 
+// provision, like the others below, checks what the kit can check, asks the
+// broker, and holds its answer against the spec before the platform sees it.
 func (s *server) provision(r *http.Request) (reply, error) {
 	req := &osb.ProvisionRequest{}
 	if err := readBody(r, req); err != nil {
@@ -85,6 +87,7 @@ func (s *server) update(r *http.Request) (reply, error) {
 	return reply{status: status, body: resp}, err
 }
 
+// deprovision reads its ids from the query, for a DELETE has no body (B19).
 func (s *server) deprovision(r *http.Request) (reply, error) {
 	req := &osb.DeprovisionRequest{InstanceID: r.PathValue("iid"), AcceptsIncomplete: acceptsIncomplete(r)}
 	if err := queryIDs(r, &req.ServiceID, &req.PlanID); err != nil {
@@ -125,7 +128,7 @@ func (s *server) bind(r *http.Request) (reply, error) {
 		return reply{}, err
 	}
 	if resp.Async {
-		return reply{status: status, body: map[string]string{"operation": resp.Operation}}, nil // no credentials in a 202 (B17)
+		return reply{status: status, body: &osb.BindResponse{Operation: resp.Operation}}, nil // no credentials in a 202 (B17)
 	}
 	if err := checkRequires(service, &resp.BindingData); err != nil {
 		return reply{}, err
@@ -199,7 +202,11 @@ func (s *server) lastOperation(r *http.Request) (reply, error) {
 	case resp.Gone:
 		return reply{}, ErrGone
 	}
-	return reply{status: http.StatusOK, body: resp, retryAfter: resp.RetryAfter}, nil
+	switch resp.State {
+	case osb.StateInProgress, osb.StateSucceeded, osb.StateFailed:
+		return reply{status: http.StatusOK, body: resp, retryAfter: resp.RetryAfter}, nil
+	}
+	return reply{}, bug("state %q of its last operation is none of the three (P44)", resp.State)
 }
 
 // outcome is what a response says of the way the work was done.

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"unicode/utf8"
 
 	"github.com/svc-cat/catalog/osb"
 )
@@ -21,6 +22,8 @@ func readBody(r *http.Request, out any) error {
 		return errTooLarge
 	case err != nil:
 		return BadRequest("the request body could not be read")
+	case !utf8.Valid(raw): // decoding would make two ids or values the same
+		return BadRequest("the request body is not UTF-8")
 	case !isObject(raw):
 		return BadRequest("the request body is not a JSON object")
 	}
@@ -34,6 +37,7 @@ func readBody(r *http.Request, out any) error {
 	return nil
 }
 
+// acceptsIncomplete is true for the literal "true" only (B11).
 func acceptsIncomplete(r *http.Request) bool {
 	return r.URL.Query().Get("accepts_incomplete") == "true"
 }
@@ -68,15 +72,21 @@ func objects(parameters, platformContext osb.RawJSON) error {
 	return nil
 }
 
+// offered is the broker's catalog; a broker without one offers nothing.
+func (s *server) offered(ctx context.Context) (*osb.Catalog, error) {
+	cat, err := s.broker.Catalog(ctx)
+	if err == nil && cat == nil {
+		cat = &osb.Catalog{}
+	}
+	return cat, err
+}
+
 // offer finds service and plan in the catalog; the plan must be the service's
 // own (B13). An empty planID finds the service alone.
 func (s *server) offer(ctx context.Context, serviceID, planID string) (*osb.Service, *osb.Plan, error) {
-	cat, err := s.broker.Catalog(ctx)
+	cat, err := s.offered(ctx)
 	if err != nil {
 		return nil, nil, err
-	}
-	if cat == nil {
-		cat = &osb.Catalog{}
 	}
 	service, plan := cat.Find(serviceID, planID)
 	switch {
@@ -120,8 +130,8 @@ func (s *server) checkUpdate(ctx context.Context, r *osb.UpdateRequest) error {
 	if err != nil {
 		return err
 	}
-	if plan == nil && r.PreviousValues != nil && r.PreviousValues.PlanID != "" {
-		_, plan, _ = s.offer(ctx, r.ServiceID, r.PreviousValues.PlanID) // the old plan may be gone: no fault
+	if plan == nil && r.PreviousValues != nil {
+		plan = planOf(service, r.PreviousValues.PlanID) // may be gone by now: no fault
 	}
 	if plan == nil {
 		return nil
@@ -135,13 +145,22 @@ func (s *server) checkUpdate(ctx context.Context, r *osb.UpdateRequest) error {
 	return s.validate(ctx, Validation{Operation: osb.OpUpdate, Service: service, Plan: plan, Schema: plan.UpdateSchema(), Parameters: r.Parameters})
 }
 
-// checkBind returns the service, nil for a rotation that does not name it (B18).
+func planOf(s *osb.Service, id string) *osb.Plan {
+	i := slices.IndexFunc(s.Plans, func(p osb.Plan) bool { return p.ID == id })
+	if i < 0 {
+		return nil
+	}
+	return &s.Plans[i]
+}
+
+// checkBind returns the service, nil for a rotation that does not name service
+// and plan (B18): the predecessor alone tells both.
 func (s *server) checkBind(ctx context.Context, r *osb.BindRequest) (*osb.Service, error) {
 	if err := objects(r.Parameters, r.Context); err != nil {
 		return nil, err
 	}
 	rotation := r.PredecessorBindingID != ""
-	if rotation && r.ServiceID == "" {
+	if rotation && (r.ServiceID == "" || r.PlanID == "") {
 		return nil, s.checkRotatable(ctx)
 	}
 	if err := required(field{"service_id", r.ServiceID}, field{"plan_id", r.PlanID}); err != nil {
@@ -164,7 +183,7 @@ func (s *server) checkBind(ctx context.Context, r *osb.BindRequest) (*osb.Servic
 // checkRotatable refuses a rotation that names no plan if no plan at all can
 // rotate. Else the broker decides: it knows the plan of the predecessor.
 func (s *server) checkRotatable(ctx context.Context) error {
-	cat, err := s.broker.Catalog(ctx)
+	cat, err := s.offered(ctx)
 	if err != nil {
 		return err
 	}

@@ -29,21 +29,27 @@ func (s *server) fail(w http.ResponseWriter, rec *record, err error) {
 		w.Header().Set("WWW-Authenticate", `Basic realm="service broker"`)
 	}
 	rec.err = err
-	s.write(w, rec, reply{status: e.Status, body: body, retryAfter: e.RetryAfter})
+	raw, _ := json.Marshal(body) // strings and booleans: cannot fail
+	s.write(w, rec, reply{status: e.Status, retryAfter: e.RetryAfter}, raw)
 }
 
 // succeed writes a reply. One that cannot be encoded is the broker's bug and a 500.
 func (s *server) succeed(w http.ResponseWriter, rec *record, answer reply) {
+	raw := []byte("{}") // the spec wants an object where there is nothing to say
 	if answer.body != nil {
-		if _, err := json.Marshal(answer.body); err != nil {
+		var err error
+		if raw, err = json.Marshal(answer.body); err != nil {
+			// The cause may quote a value; the operation in the log is enough to find it.
 			s.fail(w, rec, errInternal.Describe("the broker's answer cannot be written as JSON"))
 			return
 		}
 	}
-	s.write(w, rec, answer)
+	s.write(w, rec, answer, raw)
 }
 
-func (s *server) write(w http.ResponseWriter, rec *record, answer reply) {
+// write sends status, headers and raw, which has been encoded before the first
+// byte goes out: nothing can turn a success into a failure half way.
+func (s *server) write(w http.ResponseWriter, rec *record, answer reply, raw []byte) {
 	rec.status = answer.status
 	for k, v := range answer.header {
 		w.Header()[k] = v
@@ -55,10 +61,6 @@ func (s *server) write(w http.ResponseWriter, rec *record, answer reply) {
 	if answer.status == http.StatusNotModified {
 		w.WriteHeader(answer.status)
 		return
-	}
-	raw := []byte("{}")
-	if answer.body != nil {
-		raw, _ = json.Marshal(answer.body) // checked before, or plain strings
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.Header().Set("Content-Length", strconv.Itoa(len(raw)))
