@@ -9,14 +9,13 @@ import (
 
 	"github.com/svc-cat/catalog/api/v1beta1"
 	"github.com/svc-cat/catalog/internal/inject"
+	"github.com/svc-cat/catalog/internal/market"
 	"github.com/svc-cat/catalog/internal/resolve"
 )
 
 // Names of the cache's indexes.
 const (
 	indexBrokerName = "brokerName" // classes and plans by their broker's name
-	indexClass      = "class"      // classes by each of their names, see classKey
-	indexPlanClass  = "planClass"  // plans by their class
 	indexWanted     = "wanted"     // unprovisioned instances by the class they name
 	indexBroker     = "broker"     // instances and bindings by the broker that has them
 	indexExternalID = "externalID" // instances by their id
@@ -24,8 +23,6 @@ const (
 	indexSecret     = "secret"     // all by the Secrets they read or, bindings, write
 	indexBinding    = "binding"    // waiting Pods by the bindings they wait for
 )
-
-func classKey(s resolve.Style, name string) string { return string(s) + "/" + name }
 
 func brokerKey(kind, namespace, name string) string { return kind + "/" + namespace + "/" + name }
 
@@ -53,10 +50,6 @@ func addIndexes(ctx context.Context, ix client.FieldIndexer) error {
 		all = append(all, index{o, indexBrokerName, func(o client.Object) []string { return []string{entryOf(o).owner} }})
 	}
 	all = append(all,
-		index{entries[0], indexClass, classKeys},
-		index{entries[1], indexClass, classKeys},
-		index{entries[2], indexPlanClass, func(o client.Object) []string { return []string{entryOf(o).classRef} }},
-		index{entries[3], indexPlanClass, func(o client.Object) []string { return []string{entryOf(o).classRef} }},
 		index{&v1beta1.ClusterServiceBroker{}, indexSecret, brokerSecrets},
 		index{&v1beta1.ServiceBroker{}, indexSecret, brokerSecrets},
 		index{&v1beta1.ServiceInstance{}, indexWanted, typed(wantedKeys)},
@@ -73,7 +66,7 @@ func addIndexes(ctx context.Context, ix client.FieldIndexer) error {
 			return fmt.Errorf("index %T by %s: %w", i.obj, i.name, err)
 		}
 	}
-	return nil
+	return market.AddIndexes(ctx, ix)
 }
 
 // typed is an indexer for one kind.
@@ -81,20 +74,12 @@ func typed[T client.Object](keys func(T) []string) client.IndexerFunc {
 	return func(o client.Object) []string { return keys(o.(T)) }
 }
 
-// classKeys are the three ways to name a class.
-func classKeys(o client.Object) []string {
-	e := entryOf(o)
-	return []string{
-		classKey(resolve.ByName, e.GetName()), classKey(resolve.ByExternalName, e.class.ExternalName), classKey(resolve.ByExternalID, e.class.ExternalID),
-	}
-}
-
 func wantedKeys(i *v1beta1.ServiceInstance) []string {
 	w, err := resolve.Want(i.Spec.PlanReference)
 	if err != nil || i.Status.ProvisionStatus == v1beta1.ProvisionStatusProvisioned {
 		return nil
 	}
-	return []string{classKey(w.Style, w.Class)}
+	return []string{market.Key(w.Style, w.Class)}
 }
 
 func instanceBroker(i *v1beta1.ServiceInstance) []string {

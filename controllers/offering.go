@@ -5,12 +5,11 @@ import (
 	"errors"
 	"fmt"
 
-	apimeta "k8s.io/apimachinery/pkg/api/meta"
-	"k8s.io/apimachinery/pkg/runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/svc-cat/catalog/api/v1beta1"
 	"github.com/svc-cat/catalog/internal/lifecycle"
+	"github.com/svc-cat/catalog/internal/market"
 	"github.com/svc-cat/catalog/internal/resolve"
 )
 
@@ -26,7 +25,7 @@ func (i *instance) resolve(ctx context.Context, f *lifecycle.Facts) (*lifecycle.
 	w, err := resolve.Want(i.Spec.PlanReference)
 	if err == nil {
 		i.Status.UserSpecifiedClassName, i.Status.UserSpecifiedPlanName = w.Kind()+"/"+w.Class, w.Plan
-		i.found, err = i.r.find(ctx, w, i.Namespace)
+		i.found.class, i.found.plan, err = market.Find(ctx, i.r, w, i.Namespace)
 	}
 	var problem *resolve.Error
 	if errors.As(err, &problem) {
@@ -118,72 +117,6 @@ func (o offering) bindable() bool {
 		return *o.plan.Spec.Bindable
 	}
 	return o.class.Spec == nil || o.class.Spec.Bindable
-}
-
-// find looks in the cache for the class and the plan that w names.
-func (e *Engine) find(ctx context.Context, w resolve.Wanted, namespace string) (offering, error) {
-	classes, err := e.candidates(ctx, w, namespace)
-	if err != nil {
-		return offering{}, err
-	}
-	var plans []resolve.Plan
-	for _, c := range classes {
-		own, err := e.plansOf(ctx, c, namespace)
-		if err != nil {
-			return offering{}, err
-		}
-		plans = append(plans, own...)
-	}
-	class, plan, err := resolve.Resolve(w, classes, plans)
-	return offering{class: class, plan: plan}, err
-}
-
-// candidates are the classes with the wanted name, by index.
-func (e *Engine) candidates(ctx context.Context, w resolve.Wanted, namespace string) ([]resolve.Class, error) {
-	field := client.MatchingFields{indexClass: classKey(w.Style, w.Class)}
-	var list client.ObjectList = &v1beta1.ServiceClassList{}
-	opts := []client.ListOption{field, client.InNamespace(namespace)}
-	if w.Cluster {
-		list, opts = &v1beta1.ClusterServiceClassList{}, opts[:1]
-	}
-	if err := e.List(ctx, list, opts...); err != nil {
-		return nil, fmt.Errorf("look for class %q: %w", w.Class, err)
-	}
-	var out []resolve.Class
-	err := apimeta.EachListItem(list, func(o runtime.Object) error {
-		switch c := o.(type) {
-		case *v1beta1.ClusterServiceClass:
-			out = append(out, resolve.FromClusterClass(c))
-		case *v1beta1.ServiceClass:
-			out = append(out, resolve.FromClass(c))
-		}
-		return nil
-	})
-	return out, err
-}
-
-// plansOf are the plans of a class, by index.
-func (e *Engine) plansOf(ctx context.Context, c resolve.Class, namespace string) ([]resolve.Plan, error) {
-	field := client.MatchingFields{indexPlanClass: c.Name}
-	var list client.ObjectList = &v1beta1.ServicePlanList{}
-	opts := []client.ListOption{field, client.InNamespace(namespace)}
-	if c.Cluster {
-		list, opts = &v1beta1.ClusterServicePlanList{}, opts[:1]
-	}
-	if err := e.List(ctx, list, opts...); err != nil {
-		return nil, fmt.Errorf("look for plans of class %q: %w", c.Name, err)
-	}
-	var out []resolve.Plan
-	err := apimeta.EachListItem(list, func(o runtime.Object) error {
-		switch p := o.(type) {
-		case *v1beta1.ClusterServicePlan:
-			out = append(out, resolve.FromClusterPlan(p))
-		case *v1beta1.ServicePlan:
-			out = append(out, resolve.FromPlan(p))
-		}
-		return nil
-	})
-	return out, err
 }
 
 // checkID makes sure that no other object holds the instance's id.

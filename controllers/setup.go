@@ -20,6 +20,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/svc-cat/catalog/api/v1beta1"
+	"github.com/svc-cat/catalog/internal/market"
 	"github.com/svc-cat/catalog/osb"
 )
 
@@ -130,7 +131,7 @@ func (s setup) brokers(kind string, r reconcile.Reconciler) error {
 
 func (s setup) instances(r reconcile.Reconciler) error {
 	list := func() client.ObjectList { return &v1beta1.ServiceInstanceList{} }
-	wanted := s.by(list, indexWanted, classKeys)
+	wanted := s.by(list, indexWanted, market.ClassKeys)
 	return ctrl.NewControllerManagedBy(s.mgr).Named("instances").For(&v1beta1.ServiceInstance{}).
 		Watches(&v1beta1.ServiceBinding{}, handler.EnqueueRequestsFromMapFunc(instanceOfBinding)).
 		Watches(&v1beta1.ClusterServiceClass{}, wanted).
@@ -203,7 +204,7 @@ func (s setup) classOfPlan(o client.Object) []string {
 	if err := s.read.Get(context.Background(), key, class); err != nil {
 		return nil // the class' own event wakes who waits for it
 	}
-	return classKeys(class)
+	return market.ClassKeys(class)
 }
 
 func instanceOfBinding(_ context.Context, o client.Object) []reconcile.Request {
