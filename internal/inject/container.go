@@ -36,6 +36,9 @@ func (pl *planner) addToContainers() error {
 		if err := pl.addToContainer(&pl.pod.containers[j], shares); err != nil {
 			return err
 		}
+		if len(pl.patch.buf) > maxPatch {
+			return tooLarge()
+		}
 	}
 	return nil
 }
@@ -105,7 +108,14 @@ func (pl *planner) checkClashes(c *container, shares []share) error {
 		for i := range shares {
 			s := &shares[i]
 			switch {
-			case s.path == "" || at != s.path:
+			case s.path == "":
+			case below(at, s.path):
+				pl.warnings.add("container %s mounts volume %s at %s, below the read-only files of binding %s: it cannot start unless there is a key of that name; mount the volume elsewhere",
+					show(c.name), show(e.name), show(at), show(s.name))
+			case below(s.path, at) && e.readOnly:
+				pl.warnings.add("container %s mounts volume %s read-only at %s, above %s, where the files of binding %s belong: it cannot start unless the volume has that directory; set another mount-path",
+					show(c.name), show(e.name), show(at), show(s.path), show(s.name))
+			case at != s.path:
 			case string(e.name) == s.volume:
 				s.mounted = true
 			default:
@@ -121,11 +131,22 @@ func (pl *planner) checkClashes(c *container, shares []share) error {
 	return err
 }
 
-// clash refuses two bindings with the same path, prefix or variable.
+// below says that a directory is inside another; both are cleaned.
+func below(inner, outer string) bool {
+	return len(inner) > len(outer) && inner[len(outer)] == '/' && inner[:len(outer)] == outer
+}
+
+// clash refuses two bindings with the same prefix or variable, or with paths
+// that cannot both be mounted: what is below read-only files needs a directory
+// that nobody can make, and the container would never start.
 func clash(c *container, a, b *share) error {
 	if a.path != "" && a.path == b.path {
 		return refuse(ReasonMountPath, "bindings %s and %s would both be mounted at %s in container %s; set %s to another directory",
 			show(a.name), show(b.name), show(a.path), show(c.name), settingMountPath.key(b.name))
+	}
+	if a.path != "" && b.path != "" && (below(a.path, b.path) || below(b.path, a.path)) {
+		return refuse(ReasonMountPath, "bindings %s and %s would be mounted at %s and %s in container %s, but nothing can be mounted below read-only files; set %s to another directory",
+			show(a.name), show(b.name), show(a.path), show(b.path), show(c.name), settingMountPath.key(b.name))
 	}
 	if a.auto && b.auto && a.prefix == b.prefix {
 		return refuse(ReasonPrefix, "the variables of bindings %s and %s would both begin with %s in container %s; set %s to another prefix",
@@ -192,6 +213,10 @@ func (pl *planner) addEnvFrom(c *container, base string, shares []share) error {
 // addEnv puts SERVICE_BINDING_ROOT and the explicit variables first, so that
 // the user's own can refer to them as $(NAME).
 func (pl *planner) addEnv(c *container, base string, shares []share, setRoot bool) error {
+	known, err := pl.find(c, shares)
+	if err != nil {
+		return err
+	}
 	ins := insertion{patch: &pl.patch, path: base, list: "env", has: c.env != nil, front: true}
 	if setRoot {
 		ins.element()
@@ -200,11 +225,10 @@ func (pl *planner) addEnv(c *container, base string, shares []share, setRoot boo
 	for i := range shares {
 		s := &shares[i]
 		for _, v := range s.vars {
-			there, err := pl.hasVariable(c, s, v)
-			if err != nil {
-				return err
-			}
-			if there {
+			if f := known[v.name]; f.there {
+				if !f.same {
+					pl.warnings.add("container %s sets variable %s itself, which wins over the one of binding %s; remove one of the two", show(c.name), show(v.name), show(s.name))
+				}
 				continue
 			}
 			ins.element()
@@ -228,27 +252,38 @@ func (pl *planner) addVariable(s *share, v variable) {
 	pl.patch.buf = append(pl.patch.buf, "}}"...)
 }
 
-// hasVariable says that a variable is there already, from an earlier pass or
-// because the container sets it itself: the user's own wins, with a warning.
-func (pl *planner) hasVariable(c *container, s *share, v variable) (there bool, err error) {
-	if !c.env.mayContain(v.name) {
-		return false, nil
+// found is what a container says itself about one explicit variable.
+type found struct {
+	*share
+	variable
+	there, same bool
+}
+
+// find looks in one pass which explicit variables are there already, from an
+// earlier pass or because the container sets them itself: the user's own wins,
+// with a warning.
+func (pl *planner) find(c *container, shares []share) (map[string]*found, error) {
+	if pl.req.vars == 0 {
+		return nil, nil
 	}
-	same := false
-	err = pl.pod.each(c.env, func(e *entry) bool {
-		if string(e.name) != v.name {
+	wanted := map[string]*found{}
+	for i := range shares {
+		for _, v := range shares[i].vars {
+			wanted[v.name] = &found{share: &shares[i], variable: v}
+		}
+	}
+	err := pl.pod.each(c.env, func(e *entry) bool {
+		f := wanted[string(e.name)]
+		if f == nil {
 			return true
 		}
-		there = true
-		if v.file {
-			same = !e.valueFrom && string(e.value) == s.path+"/"+v.key
+		f.there = true // the last one of a name wins
+		if f.file {
+			f.same = !e.valueFrom && string(e.value) == f.path+"/"+f.key
 		} else {
-			same = string(e.secret) == s.binding.Secret && string(e.key) == v.key
+			f.same = string(e.secret) == f.binding.Secret && string(e.key) == f.key
 		}
-		return true // the last one of a name wins
+		return true
 	})
-	if there && !same {
-		pl.warn("container %s sets variable %s itself, which wins over the one of binding %s; remove one of the two", show(c.name), show(v.name), show(s.name))
-	}
-	return there, err
+	return wanted, err
 }

@@ -29,6 +29,7 @@ func (r *reader) list() (list, error) {
 // volumeMounts, volumes, schedulingGates.
 type entry struct {
 	name, value, mountPath, prefix []byte
+	readOnly                       bool
 	// secret is the Secret that the element refers to, if it does; key is the
 	// key in it.
 	secret, key []byte
@@ -67,6 +68,9 @@ func (r *reader) entryMember(name []byte) (err error) {
 		e.value, err = r.text()
 	case "mountPath":
 		e.mountPath, err = r.text()
+	case "readOnly":
+		e.readOnly = r.kind() == 't'
+		err = r.skip()
 	case "prefix":
 		e.prefix, err = r.text()
 	case "secret", "secretRef": // of a volume, of envFrom
@@ -131,13 +135,21 @@ func (p *Pod) root(c *container) (value string, set bool, err error) {
 	return value, true, nil
 }
 
+// maxPath leaves room for a binding's name and a key within the 4095 bytes of a
+// path in Linux.
+const maxPath = 3500
+
 // badPath says what is wrong with a directory to mount at, or "".
 func badPath(dir string) string {
 	switch {
+	case len(dir) > maxPath:
+		return fmt.Sprintf("is longer than %d bytes", maxPath)
 	case !strings.HasPrefix(dir, "/"):
 		return "is not absolute"
 	case strings.Contains(dir, "$("):
 		return "contains $(, whose value cannot be known here"
+	case strings.Contains(dir, "$$"):
+		return "contains $$, of which variables keep one $"
 	case strings.ContainsFunc(dir, func(r rune) bool { return r < ' ' || r == 0x7f || r == ':' }):
 		return "contains a colon or a control character"
 	case path.Clean(dir) == "/":

@@ -6,6 +6,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+// maxPatch is how many bytes a patch may have, but for what one container gets
+// beyond it. No Pod can hold more: etcd takes objects of 1.5 MiB.
+const maxPatch = 1 << 20
+
 // patch is a JSON patch (RFC 6902) being written. It only ever adds.
 type patch struct{ buf []byte }
 

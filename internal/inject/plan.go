@@ -61,7 +61,7 @@ type planner struct {
 
 	chosen   [][]bool // by wish and container
 	record   Injected
-	warnings []string
+	warnings warnings
 	waiting  bool
 }
 
@@ -87,10 +87,6 @@ func (p *Pod) Plan(req *Request, in Input) (Result, error) {
 	}, nil
 }
 
-func (pl *planner) warn(format string, args ...any) {
-	pl.warnings = append(pl.warnings, fmt.Sprintf(format, args...))
-}
-
 // checkBindings refuses bindings that cannot be used and sees whether the Pod
 // has to wait.
 func (pl *planner) checkBindings() error {
@@ -105,7 +101,7 @@ func (pl *planner) checkBindings() error {
 		}
 		if pl.req.wishes[i].reject {
 			return refuse(ReasonNotReady, "binding %s in namespace %s %s, and %s is reject; try again later, or set it to wait",
-				show(b.Name), show(pl.in.Namespace), b.State, v1beta1.AnnotationWhenNotReady)
+				show(b.Name), show(pl.in.Namespace), b.State, pl.req.wishes[i].rejectKey)
 		}
 		pl.waiting = true
 		// What the binding says comes last, since long warnings are cut.
@@ -113,7 +109,7 @@ func (pl *planner) checkBindings() error {
 		if pl.pod.nodeName {
 			held = "the Pod has spec.nodeName and so cannot be gated; the kubelet starts its containers when the credentials of binding %s in namespace %s are stored; the binding %s"
 		}
-		pl.warn(held, show(b.Name), show(pl.in.Namespace), b.State)
+		pl.warnings.add(held, show(b.Name), show(pl.in.Namespace), b.State)
 	}
 	return nil
 }
@@ -132,6 +128,7 @@ func (pl *planner) choose() error {
 	cells := make([]bool, len(pl.req.wishes)*len(all))
 	pl.chosen = make([][]bool, len(pl.req.wishes))
 	pl.record.Bindings = make([]InjectedBinding, len(pl.req.wishes))
+	recorded := 0
 	for i := range pl.req.wishes {
 		w := &pl.req.wishes[i]
 		pl.chosen[i] = cells[i*len(all) : (i+1)*len(all)]
@@ -147,7 +144,9 @@ func (pl *planner) choose() error {
 		if err != nil {
 			return err
 		}
-		pl.note(i)
+		if recorded += pl.note(i); recorded > maxPatch {
+			return tooLarge()
+		}
 	}
 	return nil
 }
@@ -157,8 +156,8 @@ func (pl *planner) chooseNamed(i int) error {
 	for _, name := range w.containers {
 		at := slices.IndexFunc(pl.pod.containers, func(c container) bool { return c.name == name })
 		if at < 0 {
-			return refuse(ReasonUnknownContainer, "%s names the container %s for binding %s, which the Pod does not have; it has %s",
-				v1beta1.AnnotationContainers, show(name), show(w.name), pl.containerNames())
+			return refuse(ReasonUnknownContainer, "annotation %s names the container %s, which the Pod does not have; it has %s",
+				w.containersKey, show(name), pl.containerNames())
 		}
 		pl.chosen[i][at] = true
 	}
@@ -213,14 +212,15 @@ func fill(cells []bool) {
 
 func (pl *planner) containerNames() string {
 	var names []string
-	for i := range pl.pod.containers {
+	for i := range min(len(pl.pod.containers), maxNamed) {
 		names = append(names, pl.pod.containers[i].name)
 	}
 	return cut(strings.Join(names, ", "), 2*maxShown)
 }
 
-// note writes the record of one binding.
-func (pl *planner) note(i int) {
+// note writes the record of one binding. It returns how many bytes the names of
+// its containers have.
+func (pl *planner) note(i int) (size int) {
 	w, b, rec := &pl.req.wishes[i], &pl.in.Bindings[i], &pl.record.Bindings[i]
 	rec.Name = w.name
 	if w.files {
@@ -239,8 +239,10 @@ func (pl *planner) note(i int) {
 	for j, chosen := range pl.chosen[i] {
 		if chosen {
 			rec.Containers = append(rec.Containers, pl.pod.containers[j].name)
+			size += len(pl.pod.containers[j].name)
 		}
 	}
+	return size
 }
 
 // addVolumes adds a volume for each binding with files.

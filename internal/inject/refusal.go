@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"unicode/utf8"
+
+	"github.com/svc-cat/catalog/api/v1beta1"
 )
 
 // ErrMalformed says that the bytes are no Pod that an API server could have
@@ -41,6 +43,8 @@ const (
 	ReasonPrefix Reason = "Prefix"
 	// ReasonVolume: the name of a volume of ours is taken.
 	ReasonVolume Reason = "Volume"
+	// ReasonTooLarge: more is asked for than a Pod can hold.
+	ReasonTooLarge Reason = "TooLarge"
 )
 
 // Refusal is the answer to a Pod that cannot be injected as its annotations
@@ -56,6 +60,11 @@ func (r *Refusal) Error() string { return r.Message }
 
 func refuse(reason Reason, format string, args ...any) *Refusal {
 	return &Refusal{Reason: reason, Message: fmt.Sprintf(format, args...)}
+}
+
+func tooLarge() *Refusal {
+	return refuse(ReasonTooLarge, "injection would add more than %d bytes to the Pod; name fewer bindings in %s, or fewer containers in %s",
+		maxPatch, v1beta1.AnnotationBinding, v1beta1.AnnotationContainers)
 }
 
 // maxShown is how many bytes of a user's text a message repeats.

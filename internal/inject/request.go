@@ -1,6 +1,7 @@
 package inject
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -11,11 +12,38 @@ import (
 // one admission and the cost of the guard policy.
 const MaxBindings = 32
 
+// maxVariables is how many explicit variables a Pod may ask for, and
+// maxNamed how many containers one annotation may name. The API server looks at
+// the size of annotations only after us, so that without bounds a few hundred
+// kilobytes of text would keep us busy for minutes.
+const (
+	maxVariables = 512
+	maxNamed     = 100
+)
+
+// maxWarnings is how many sentences a user gets; the API server cuts those that
+// have more than 4 KiB together.
+const maxWarnings = 64
+
 // Request is what a Pod's annotations ask for.
 type Request struct {
 	wishes   []wish
 	injected string // the record of an earlier pass, or of a copied Pod
-	warnings []string
+	warnings warnings
+	vars     int // explicit variables of all wishes
+}
+
+// warnings are sentences for the user, each once.
+type warnings []string
+
+func (w *warnings) add(format string, args ...any) {
+	if len(*w) == maxWarnings {
+		return
+	}
+	text := fmt.Sprintf(format, args...)
+	if !slices.Contains(*w, text) {
+		*w = append(*w, text)
+	}
 }
 
 // Names are the bindings asked for, in the order of the annotation.
@@ -37,6 +65,9 @@ type wish struct {
 	containers []string   // nil: all
 	mountPath  string     // "": below the container's root
 	reject     bool       // refuse rather than wait
+
+	// The annotations that name containers and say reject, for refusals.
+	containersKey, rejectKey string
 }
 
 // variable is one explicit variable: the value of a key, or the path of its
@@ -94,7 +125,7 @@ func bindingNames(all []given) ([]string, error) {
 	if strings.TrimSpace(value) == "" {
 		return nil, refuse(ReasonBindingName, "annotation %s is empty; name a ServiceBinding of the Pod's namespace, or several separated by commas", v1beta1.AnnotationBinding)
 	}
-	names := make([]string, 0, 1+strings.Count(value, ","))
+	names := make([]string, 0, min(1+strings.Count(value, ","), MaxBindings))
 	for name := range strings.SplitSeq(value, ",") {
 		name = strings.TrimSpace(name)
 		switch {

@@ -1,7 +1,6 @@
 package inject
 
 import (
-	"fmt"
 	"path"
 	"slices"
 	"strings"
@@ -41,13 +40,6 @@ func (w *wisher) getOwn(s setting) (value, key string, ok bool, err error) {
 		err = refuse(ReasonSetting, "annotation %s cannot hold for several bindings at once; give it per binding as %s", key, s.key(w.name))
 	}
 	return value, key, ok, err
-}
-
-func (w *wisher) warn(format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
-	if !slices.Contains(w.req.warnings, text) {
-		w.req.warnings = append(w.req.warnings, text)
-	}
 }
 
 func (w *wisher) wish() (wish, error) {
@@ -92,10 +84,12 @@ func (w *wisher) setContainers(out *wish) error {
 		if name == "" {
 			return refuse(ReasonSetting, "annotation %s has an empty name in %s; name containers separated by commas, or remove the annotation for all", key, show(value))
 		}
-		if !slices.Contains(out.containers, name) {
-			out.containers = append(out.containers, name)
+		if len(out.containers) == maxNamed {
+			return refuse(ReasonTooLarge, "annotation %s names more than %d containers; remove it for all, or name fewer", key, maxNamed)
 		}
+		out.containers = append(out.containers, name)
 	}
+	out.containersKey = key
 	return nil
 }
 
@@ -109,7 +103,7 @@ func (w *wisher) setMountPath(out *wish) error {
 	}
 	out.mountPath = path.Clean(value)
 	if !out.files {
-		w.warn("annotation %s has no effect: binding %s is injected without files", key, show(w.name))
+		w.req.warnings.add("annotation %s has no effect: binding %s is injected without files", key, show(w.name))
 	}
 	return nil
 }
@@ -120,12 +114,12 @@ func (w *wisher) setEnv(out *wish) error {
 	if err != nil || !ok {
 		return err
 	}
+	_, injectKey, _ := w.get(settingInject)
 	if !out.auto {
-		return refuse(ReasonSetting, "annotation %s asks for variables, but %s leaves env out; add env there, or remove one of the two", key, settingInject.key(""))
+		return refuse(ReasonSetting, "annotation %s asks for variables, but %s leaves env out; add env there, or remove one of the two", key, injectKey)
 	}
 	out.auto = false
-	parts := strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == '\n' || r == '\r' })
-	for _, part := range parts {
+	for part := range strings.FieldsFuncSeq(value, func(r rune) bool { return r == ',' || r == '\n' || r == '\r' }) {
 		if part = strings.TrimSpace(part); part == "" {
 			continue
 		}
@@ -134,13 +128,17 @@ func (w *wisher) setEnv(out *wish) error {
 			return err
 		}
 		if v.file && !out.files {
-			return refuse(ReasonSetting, "annotation %s asks for the path of a file by %s, but %s leaves files out; add files there", key, show(part), settingInject.key(""))
+			return refuse(ReasonSetting, "annotation %s asks for the path of a file by %s, but %s leaves files out; add files there", key, show(part), injectKey)
 		}
 		if slices.ContainsFunc(out.vars, func(other variable) bool { return other.name == v.name }) {
 			return refuse(ReasonVariable, "annotation %s sets %s twice; remove one", key, show(v.name))
 		}
+		if w.req.vars == maxVariables {
+			return refuse(ReasonTooLarge, "the Pod asks for more than %d variables by name; leave %s out for automatic ones, or read files", maxVariables, key)
+		}
+		w.req.vars++
 		if !isShellName(v.name) {
-			w.warn("variable %s of annotation %s can be read by no shell; use letters, digits and _ only", show(v.name), key)
+			w.req.warnings.add("variable %s of annotation %s can be read by no shell; use letters, digits and _ only", show(v.name), key)
 		}
 		out.vars = append(out.vars, v)
 	}
@@ -184,11 +182,11 @@ func (w *wisher) setPrefix(out *wish) error {
 	out.prefix = value
 	switch {
 	case !out.auto && len(out.vars) > 0:
-		w.warn("annotation %s has no effect: the variables of binding %s are listed one by one", key, show(w.name))
+		w.req.warnings.add("annotation %s has no effect: the variables of binding %s are listed one by one", key, show(w.name))
 	case !out.auto:
-		w.warn("annotation %s has no effect: binding %s is injected without env", key, show(w.name))
+		w.req.warnings.add("annotation %s has no effect: binding %s is injected without env", key, show(w.name))
 	case value != "" && !isShellName(value):
-		w.warn("no shell can read variables that begin with %s; use letters, digits and _ only in annotation %s", show(value), key)
+		w.req.warnings.add("no shell can read variables that begin with %s; use letters, digits and _ only in annotation %s", show(value), key)
 	}
 	return nil
 }
@@ -199,7 +197,7 @@ func (w *wisher) setWaiting(out *wish) error {
 	switch value, key, ok := w.get(settingWhenNotReady); {
 	case !ok, value == "wait":
 	case value == "reject":
-		out.reject = true
+		out.reject, out.rejectKey = true, key
 	default:
 		return refuse(ReasonSetting, "annotation %s is %s; it may be wait or reject", key, show(value))
 	}
