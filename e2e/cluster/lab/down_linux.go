@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"time"
@@ -39,10 +40,33 @@ func (c *Cluster) clean(ctx context.Context) error {
 	if err := removeCgroup(ctx, c.layout.cgroup()); err != nil {
 		return err
 	}
-	for _, path := range []string{c.layout.state, c.Kubeconfig(), c.Bin(""), c.postgresEnv(), c.postgresHostURI()} {
+	ours := []string{c.layout.state, c.Kubeconfig(), c.postgresEnv(), c.postgresHostURI()}
+	for _, tool := range userTools() {
+		ours = append(ours, c.Bin(tool))
+	}
+	for _, path := range ours {
 		if err := os.RemoveAll(path); err != nil {
 			return fmt.Errorf("remove the run state: %w", err)
 		}
+	}
+	// Fails while something of the user's is there: Dir may be any folder.
+	_ = os.Remove(c.Bin(""))
+	return nil
+}
+
+// removeLogs removes the logs of an earlier run, and nothing else of the folder.
+func (c *Cluster) removeLogs(pieces []piece) error {
+	names := []string{"init", postgresName}
+	for _, p := range pieces {
+		names = append(names, p.Name)
+	}
+	for _, name := range names {
+		if err := os.Remove(c.layout.log(name)); err != nil && !errors.Is(err, os.ErrNotExist) {
+			return fmt.Errorf("remove an old log: %w", err)
+		}
+	}
+	if err := os.Remove(c.AuditLog()); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return fmt.Errorf("remove the old audit log: %w", err)
 	}
 	return nil
 }

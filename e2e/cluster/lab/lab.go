@@ -107,6 +107,9 @@ func (c *Cluster) Kubeconfig() string { return filepath.Join(c.layout.out, "kube
 // Bin is the path of a program for users: kubectl or helm.
 func (c *Cluster) Bin(name string) string { return filepath.Join(c.layout.out, "bin", name) }
 
+// userTools are the programs that Bin has.
+func userTools() []string { return []string{"kubectl", "helm"} }
+
 // AuditLog is the API server's audit log, one JSON event a line, level
 // Metadata, only the ResponseComplete stage of requests. It starts anew with
 // each new cluster and stays after Down.

@@ -10,7 +10,11 @@ import (
 // postgresPort is PostgreSQL's port inside the cluster's network.
 const postgresPort = "5432"
 
-const postgresUser = "postgres"
+const (
+	postgresUser = "postgres"
+	// postgresName is the name of PostgreSQL's piece.
+	postgresName = "postgres"
+)
 
 // Postgres are the facts to reach PostgreSQL with as its superuser.
 type Postgres struct {
@@ -88,7 +92,7 @@ func postgresAccess() []byte {
 
 func postgresPiece(l layout, bin string, uid, gid uint32) piece {
 	return piece{
-		Name: "postgres",
+		Name: postgresName,
 		Argv: []string{filepath.Join(bin, "postgres"), "-D", l.in("postgres", "data")},
 		Env:  []string{"PATH=" + bin, "LANG=C.UTF-8"},
 		UID:  uid, GID: gid,

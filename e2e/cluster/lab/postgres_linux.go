@@ -49,7 +49,7 @@ func (c *Cluster) PostgresUp(ctx context.Context) (Postgres, error) {
 	if err := db.prepare(ctx); err != nil {
 		return Postgres{}, err
 	}
-	if err := c.control(ctx, "PUT", "/pieces/postgres", postgresPiece(c.layout, bin, uid, gid), nil); err != nil {
+	if err := c.control(ctx, "PUT", "/pieces/"+postgresName, postgresPiece(c.layout, bin, uid, gid), nil); err != nil {
 		return Postgres{}, err
 	}
 	if err := c.waitPostgres(ctx, bin); err != nil {
@@ -87,7 +87,7 @@ func (c *Cluster) PostgresDown(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = lock.Release() }()
-	if err := c.control(ctx, "DELETE", "/pieces/postgres", nil, nil); err != nil {
+	if err := c.control(ctx, "DELETE", "/pieces/"+postgresName, nil, nil); err != nil {
 		return err
 	}
 	for _, path := range []string{c.layout.in("postgres"), c.postgresEnv(), c.postgresHostURI()} {
@@ -109,7 +109,7 @@ func (c *Cluster) waitPostgres(ctx context.Context, bin string) error {
 		return cmd.Run() == nil, nil
 	})
 	if err != nil {
-		return errors.Join(fmt.Errorf("wait for PostgreSQL: %w", err), c.tail("postgres"))
+		return errors.Join(fmt.Errorf("wait for PostgreSQL: %w", err), c.tail(postgresName))
 	}
 	return nil
 }

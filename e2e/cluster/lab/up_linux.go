@@ -175,6 +175,9 @@ func (c *Cluster) reusable(ctx context.Context, key string) (bool, error) {
 // start makes a new cluster from nothing and waits until it is healthy.
 func (c *Cluster) start(ctx context.Context, host hostFacts, p plan, files map[string][]byte) error {
 	begin := time.Now()
+	if err := c.removeLogs(p.Pieces); err != nil {
+		return err
+	}
 	if err := c.prepareState(files); err != nil {
 		return err
 	}
@@ -210,12 +213,6 @@ func (c *Cluster) start(ctx context.Context, host hostFacts, p plan, files map[s
 // prepareState writes keys and configuration.
 func (c *Cluster) prepareState(files map[string][]byte) error {
 	l := c.layout
-	if err := os.RemoveAll(c.Logs()); err != nil {
-		return fmt.Errorf("remove old logs: %w", err)
-	}
-	if err := os.Remove(c.AuditLog()); err != nil && !errors.Is(err, os.ErrNotExist) {
-		return fmt.Errorf("remove the old audit log: %w", err)
-	}
 	if err := os.MkdirAll(c.Logs(), 0o755); err != nil {
 		return fmt.Errorf("make the log folder: %w", err)
 	}
@@ -358,7 +355,7 @@ func (c *Cluster) finish(ctx context.Context, host hostFacts) error {
 	if err := writeKubeconfig(c.Kubeconfig(), c.layout.in("pki"), "admin", server); err != nil {
 		return err
 	}
-	for _, tool := range []string{"kubectl", "helm"} {
+	for _, tool := range userTools() {
 		if err := link(filepath.Join(host.Tools, tool), c.Bin(tool)); err != nil {
 			return err
 		}
