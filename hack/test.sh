@@ -22,8 +22,8 @@ names=$(grep -hEo '^func Test\w+\(' "${files[@]}" | sed -E 's/^func (\w+)\($/\1/
 
 case $ring in
 unit)
-  # The broker's tests start a PostgreSQL of their own.
-  hack/need-deb.sh '/usr/lib/postgresql/*/bin/postgres=postgresql'
+  # The broker's tests start a PostgreSQL of their own, from the PATH or Debian's.
+  command -v initdb >/dev/null || hack/need-deb.sh '/usr/lib/postgresql/*/bin/postgres=postgresql'
   unset KUBEBUILDER_ASSETS
   # All modules make one report: a test that -run chooses is in one of them.
   modules | grep -v '^e2e' | {
