@@ -2,7 +2,6 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -19,12 +18,6 @@ import (
 // systemPath finds the programs of the distribution, also where the caller's
 // PATH lacks the sbin folders.
 const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-// stillWorks ends every refusal: what can be done without a local cluster.
-const stillWorks = "Without a local cluster these work: the unit tests (`go test ./...`), and `make demo CLUSTER=current` on a cluster of yours"
-
-// ErrHost says that this machine cannot run a local cluster.
-var ErrHost = errors.New("this machine cannot run the local cluster")
 
 // checkHost refuses early what would fail late and obscurely.
 func checkHost() error {
@@ -140,9 +133,12 @@ func (d *debian) unpackRuntime(ctx context.Context, cache string) (runtimeFolder
 	if want.complete() {
 		return want, nil
 	}
+	if err := removeUnpacked(want.root); err != nil {
+		return want, err
+	}
 	packages := []string{"containerd", "runc", "containernetworking-plugins"}
 	fmt.Fprintf(d.log, "debian: fetching %s into the cache\n", strings.Join(packages, ", "))
-	temp, err := os.MkdirTemp(filepath.Dir(want.root), ".unpack-")
+	temp, err := os.MkdirTemp(filepath.Dir(want.root), unpacking(want.root))
 	if err != nil {
 		return want, fmt.Errorf("make a folder to unpack in: %w", err)
 	}
@@ -158,7 +154,11 @@ func (d *debian) unpackRuntime(ctx context.Context, cache string) (runtimeFolder
 	}
 	root := filepath.Join(temp, "root")
 	for _, deb := range debs {
-		if out, err := exec.CommandContext(ctx, "dpkg-deb", "-x", deb, root).CombinedOutput(); err != nil {
+		out, err := exec.CommandContext(ctx, "dpkg-deb", "-x", deb, root).CombinedOutput()
+		if ctx.Err() != nil {
+			return want, ctx.Err()
+		}
+		if err != nil {
 			return want, fmt.Errorf("unpack %s: %w: %s", filepath.Base(deb), err, out)
 		}
 	}
@@ -173,6 +173,23 @@ func (d *debian) unpackRuntime(ctx context.Context, cache string) (runtimeFolder
 			ErrHost, strings.Join(packages, ", "), want.root, stillWorks)
 	}
 	return want, nil
+}
+
+// unpacking is how the names of folders begin that root is unpacked in.
+func unpacking(root string) string { return ".unpack-" + filepath.Base(root) + "-" }
+
+// removeUnpacked removes what a run that was killed while it unpacked has left.
+func removeUnpacked(root string) error {
+	left, err := filepath.Glob(filepath.Join(filepath.Dir(root), unpacking(root)+"*"))
+	if err != nil {
+		return err
+	}
+	for _, old := range left {
+		if err := os.RemoveAll(old); err != nil {
+			return fmt.Errorf("remove what a killed run left: %w", err)
+		}
+	}
+	return nil
 }
 
 // debianRelease names the distribution and its release, such as debian-12: a
@@ -261,7 +278,11 @@ mount --bind "$answer" /etc/postgresql-common/createcluster.conf
 apt-get install -qq -y --no-install-recommends -o DPkg::Lock::Timeout=300 postgresql`
 	cmd := aptCommand(ctx, "sh", "-c", script)
 	cmd.SysProcAttr = &syscall.SysProcAttr{Unshareflags: syscall.CLONE_NEWNS}
-	if out, err := cmd.CombinedOutput(); err != nil {
+	out, err := cmd.CombinedOutput()
+	if ctx.Err() != nil {
+		return "", ctx.Err()
+	}
+	if err != nil {
 		return "", fmt.Errorf("%w: apt-get install postgresql failed: %w\n%s\n%s",
 			ErrHost, err, strings.TrimSpace(string(out)), stillWorks)
 	}

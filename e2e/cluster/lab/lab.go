@@ -13,6 +13,12 @@ import (
 // ErrNotRunning says that the cluster is not up.
 var ErrNotRunning = errors.New("the cluster is not running; `make cluster-up` starts it")
 
+// ErrHost says that this machine cannot run a local cluster.
+var ErrHost = errors.New("this machine cannot run the local cluster")
+
+// stillWorks ends every refusal: what can be done without a local cluster.
+const stillWorks = "Without a local cluster these work: the unit tests (`go test ./...`), and `make demo CLUSTER=current` on a cluster of yours"
+
 // stateRoot holds the run state of all clusters of this machine. It is not in
 // the checkout for three reasons: a Unix socket's path must fit into 108
 // bytes however deep the checkout lies, PostgreSQL's user must be able to reach

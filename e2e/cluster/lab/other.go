@@ -4,18 +4,13 @@ package lab
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os/exec"
 	"runtime"
 )
 
-// ErrHost says that this machine cannot run a local cluster.
-var ErrHost = errors.New("this machine cannot run the local cluster")
-
 func errNotLinux() error {
-	return fmt.Errorf("%w: it needs Linux, and this is %s. Without a local cluster these work: the unit and integration tests, "+
-		"and `make demo CLUSTER=current` on a cluster of yours", ErrHost, runtime.GOOS)
+	return fmt.Errorf("%w: it needs Linux, and this is %s. %s", ErrHost, runtime.GOOS, stillWorks)
 }
 
 // RunIfInit does nothing: no cluster is ever started here.
