@@ -9,7 +9,11 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"time"
 )
+
+// acceptPause keeps a listener that cannot accept from filling the log.
+const acceptPause = 100 * time.Millisecond
 
 // forward passes each connection of listener on to address.
 //
@@ -23,7 +27,9 @@ func forward(ctx context.Context, listener net.Listener, address string, logger 
 			return
 		}
 		if err != nil {
+			// Out of descriptors, most likely; they come back as connections end.
 			logger.Printf("Accepting for %s failed: %v", address, err)
+			time.Sleep(acceptPause)
 			continue
 		}
 		go splice(ctx, conn, address)

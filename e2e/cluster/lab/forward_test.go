@@ -4,7 +4,9 @@ import (
 	"io"
 	"log"
 	"net"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -71,4 +73,25 @@ func TestATakenPortIsNoObstacle(t *testing.T) {
 	require.NoError(t, err)
 	defer func() { _ = other.Close() }()
 	assert.NotEqual(t, taken.Addr().String(), other.Addr().String())
+}
+
+// exhausted is a listener that cannot accept, then is closed.
+type exhausted struct {
+	net.Listener
+
+	left int
+}
+
+func (l *exhausted) Accept() (net.Conn, error) {
+	if l.left--; l.left < 0 {
+		return nil, net.ErrClosed
+	}
+	return nil, syscall.EMFILE
+}
+
+func TestAListenerThatCannotAcceptIsNotAskedAllTheTime(t *testing.T) {
+	t.Parallel()
+	start := time.Now()
+	forward(t.Context(), &exhausted{left: 3}, "", log.New(io.Discard, "", 0))
+	assert.GreaterOrEqual(t, time.Since(start), 3*acceptPause)
 }

@@ -74,7 +74,9 @@ func initMain(ctx context.Context, state string, logger *log.Logger) error {
 		return err
 	}
 	s := newSupervisor(p, logger)
-	go s.reap()
+	children := make(chan os.Signal, 1)
+	signal.Notify(children, syscall.SIGCHLD)
+	go s.reap(children)
 	for _, piece := range p.Pieces {
 		s.add(piece)
 	}

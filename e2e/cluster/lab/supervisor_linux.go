@@ -6,7 +6,6 @@ import (
 	"log"
 	"os"
 	"os/exec"
-	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -62,10 +61,9 @@ func newSupervisor(p plan, logger *log.Logger) *supervisor {
 	}
 }
 
-// reap waits for children for ever.
-func (s *supervisor) reap() {
-	signals := make(chan os.Signal, 1)
-	signal.Notify(signals, syscall.SIGCHLD)
+// reap waits for children for ever; signals must tell of every one that ends
+// from the first piece on.
+func (s *supervisor) reap(signals <-chan os.Signal) {
 	for range signals {
 		for s.reapOne() {
 		}
