@@ -9,7 +9,8 @@ import (
 
 // Outlook says whether a Pod that was injected may start, and if not, why.
 type Outlook struct {
-	// Waits are the bindings whose credentials are not stored.
+	// Waits are the bindings whose credentials are not stored, or are about to be
+	// revoked.
 	Waits []Wait
 	// Renamed are the bindings that use other Secrets than the Pod was given.
 	// Such a Pod can never get their credentials and has to be made anew.
@@ -42,7 +43,10 @@ func (in Injected) Outlook(find func(name string) Binding) Outlook {
 	var out Outlook
 	for _, was := range in.Bindings {
 		is := find(was.Name)
-		if !is.Stored {
+		switch {
+		case is.Deleting: // what is stored is about to be revoked
+			out.Waits = append(out.Waits, Wait{Binding: was.Name, State: "is being deleted"})
+		case !is.Stored:
 			out.Waits = append(out.Waits, Wait{Binding: was.Name, State: is.State, Failed: is.Failed})
 		}
 		if !is.Exists {

@@ -96,6 +96,11 @@ func TestOutlook(t *testing.T) {
 			false, false, v1beta1.ReasonWaitingForBinding,
 			`Waiting for credentials: binding "db" has no credentials yet (BindCallFailed: no). A binding that failed needs a change first: see its condition Failed.`,
 		},
+		"one is being deleted, so its credentials are about to be revoked": {
+			with(inject.Binding{Name: "db", Secret: "db", EnvSecret: "db-env", Exists: true, Stored: true, Deleting: true}),
+			false, false, v1beta1.ReasonWaitingForBinding,
+			`Waiting for credentials: binding "db" is being deleted. The Pod starts by itself when they are stored.`,
+		},
 		"another Secret, even before it is stored: the Pod has to be made anew": {
 			with(inject.Binding{Name: "cache", Secret: "x", EnvSecret: "x-env", Exists: true, State: "has no credentials yet"}),
 			false, true, v1beta1.ReasonSecretNameChanged,
