@@ -18,7 +18,6 @@ type Review struct {
 	// Group, Resource and SubResource are of the request after conversion to
 	// what the webhook registered for.
 	Group, Resource, SubResource string
-	DryRun                       bool
 	// Pod is the Pod to be created; nil if the request is for anything else.
 	Pod *Pod
 
@@ -90,8 +89,6 @@ func (s *Scanner) request(out *Review, name []byte) (err error) {
 			}
 			return r.skip()
 		})
-	case "dryRun":
-		out.DryRun = r.kind() == 't'
 	case "object":
 		if out.createsPod() && r.kind() == '{' {
 			out.Pod, err = s.scanPod()
