@@ -42,7 +42,7 @@ func newScene(t *testing.T) *scene {
 	require.NoError(t, c.Up(t.Context()))
 	t.Cleanup(func() {
 		if t.Failed() && os.Getenv("KEEP") != "" {
-			t.Logf("the cluster is kept: KUBECONFIG=%s", c.Kubeconfig())
+			t.Logf("the cluster is kept: KUBECONFIG=%s; (cd e2e && go run ./cluster down --dir %s) removes it", c.Kubeconfig(), dir)
 			return
 		}
 		require.NoError(t, c.Down(context.WithoutCancel(t.Context())))

@@ -3,7 +3,9 @@
 package lab
 
 import (
+	"bytes"
 	"context"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -22,12 +24,15 @@ import (
 //
 //	go test -tags cluster -timeout 30m ./cluster/lab
 
-func testCluster(t *testing.T) *Cluster {
+// testCluster names a cluster for the test. Its folder is the same in every run,
+// so that a run takes away what a killed one left.
+func testCluster(t *testing.T, name string) *Cluster {
 	t.Helper()
 	root, err := FindRoot(".")
 	require.NoError(t, err)
-	c, err := Open(Options{Root: root, Dir: filepath.Join(t.TempDir(), ".cluster"), Log: t.Output()})
+	c, err := Open(Options{Root: root, Dir: filepath.Join(root, ".cluster", "test", name), Log: t.Output()})
 	require.NoError(t, err)
+	require.NoError(t, c.Down(t.Context()), "remove what an earlier run left")
 	t.Cleanup(func() { assert.NoError(t, c.Down(context.WithoutCancel(t.Context()))) })
 	return c
 }
@@ -64,8 +69,8 @@ spec:
 `
 
 func TestAClusterRunsPodsAndGoesWithoutATrace(t *testing.T) {
+	c := testCluster(t, "one")
 	before := traces(t)
-	c := testCluster(t)
 	require.NoError(t, c.Up(t.Context()))
 	first := initPID(t, c)
 
@@ -108,7 +113,7 @@ func TestAClusterRunsPodsAndGoesWithoutATrace(t *testing.T) {
 }
 
 func TestWhateverIsKilledUpRepairsIt(t *testing.T) {
-	c := testCluster(t)
+	c := testCluster(t, "one")
 	require.NoError(t, c.Up(t.Context()))
 	tests := []struct {
 		what string
@@ -137,8 +142,8 @@ func TestWhateverIsKilledUpRepairsIt(t *testing.T) {
 }
 
 func TestAnUpThatIsInterruptedLeavesNothing(t *testing.T) {
+	c := testCluster(t, "one")
 	before := traces(t)
-	c := testCluster(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	go func() {
 		// In the middle: the namespaces and some pieces are there.
@@ -153,7 +158,7 @@ func TestAnUpThatIsInterruptedLeavesNothing(t *testing.T) {
 }
 
 func TestAPieceThatCannotStartFailsUpWithItsLog(t *testing.T) {
-	c := testCluster(t)
+	c := testCluster(t, "one")
 	host, err := c.prepareHost(t.Context())
 	require.NoError(t, err)
 	files, err := configFiles(c.layout, host)
@@ -172,13 +177,16 @@ func TestAPieceThatCannotStartFailsUpWithItsLog(t *testing.T) {
 }
 
 func TestTwoClustersDoNotSeeEachOther(t *testing.T) {
-	one, two := testCluster(t), testCluster(t)
+	one, two := testCluster(t, "one"), testCluster(t, "two")
+	var said bytes.Buffer
+	two.Log = io.MultiWriter(t.Output(), &said)
 	require.NoError(t, one.Up(t.Context()))
 	require.NoError(t, two.Up(t.Context()))
 	kubectl(t, one, pausePod, "apply", "-f", "-")
 	kubectl(t, one, "", "wait", "--for=condition=Ready", "pod/app", "--timeout=60s")
 	assert.Contains(t, kubectl(t, two, "", "get", "pods"), "No resources found")
 	require.NoError(t, two.Down(t.Context()))
+	assert.Contains(t, said.String(), "down --dir "+one.Dir, "who takes one away must learn of the other")
 	assert.Contains(t, kubectl(t, one, "", "get", "pod/app"), "Running")
 	report, err := one.Status(t.Context())
 	require.NoError(t, err)

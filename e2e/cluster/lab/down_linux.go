@@ -4,8 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"os"
+	"path/filepath"
+	"slices"
 	"time"
+
+	"github.com/svc-cat/catalog/e2e/cluster/filelock"
 )
 
 // Down removes the cluster: processes, cgroups, state, kubeconfig and links.
@@ -23,12 +28,38 @@ func (c *Cluster) Down(ctx context.Context) error {
 	if err := c.clean(ctx); err != nil {
 		return err
 	}
+	if err := forget(lock); err != nil {
+		return err
+	}
+	c.say(start, "removed; the logs stay in %s", c.Logs())
+	return c.tellOfOthers()
+}
+
+// forget removes the last of a cluster, with the lock held.
+func forget(lock *filelock.Lock) error {
 	if err := lock.Remove(); err != nil {
 		return fmt.Errorf("remove the lock: %w", err)
 	}
 	// Fails while another cluster is there, as it should.
 	_ = os.Remove(stateRoot)
-	c.say(start, "removed; the logs stay in %s", c.Logs())
+	return nil
+}
+
+// tellOfOthers says which clusters go on running on this machine: that of a test
+// which was killed, say, or of a checkout that is gone.
+func (c *Cluster) tellOfOthers() error {
+	all, err := findInits()
+	if err != nil {
+		return err
+	}
+	delete(all, c.layout.state)
+	for _, state := range slices.Sorted(maps.Keys(all)) {
+		p, err := readPlan(state)
+		if err != nil {
+			continue // it has just begun, or is on its way out
+		}
+		fmt.Fprintf(c.Log, "cluster: another one goes on running; (cd e2e && go run ./cluster down --dir %s) removes it\n", filepath.Dir(p.Logs))
+	}
 	return nil
 }
 

@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,39 +23,52 @@ const killPatience = 30 * time.Second
 // is stale after a crash and absent when its writer was killed too early, and
 // then a cluster would run that nobody can stop.
 func findInit(state string) (int, bool, error) {
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return 0, false, fmt.Errorf("list processes: %w", err)
-	}
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err == nil && isInit(pid, state) {
-			return pid, true, nil
-		}
-	}
-	return 0, false, nil
+	all, err := findInits()
+	pid, ok := all[state]
+	return pid, ok, err
 }
 
-// isInit tells whether pid is the first process of that cluster. The number it
-// has in its own namespace must be 1: between fork and exec each of its
+// findInits returns the first processes of all clusters on this machine, by state
+// folder.
+func findInits() (map[string]int, error) {
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return nil, fmt.Errorf("list processes: %w", err)
+	}
+	all := map[string]int{}
+	for _, entry := range entries {
+		pid, err := strconv.Atoi(entry.Name())
+		if err != nil {
+			continue
+		}
+		if state, ok := initState(pid); ok {
+			all[state] = pid
+		}
+	}
+	return all, nil
+}
+
+// initState tells of which cluster pid is the first process, if of any. The
+// number it has in its own namespace must be 1: between fork and exec each of its
 // children looks just like it.
-func isInit(pid int, state string) bool {
+func initState(pid int) (string, bool) {
 	dir := filepath.Join("/proc", strconv.Itoa(pid))
 	args, err := os.ReadFile(filepath.Join(dir, "cmdline"))
-	if err != nil || !bytes.Equal(args, []byte(initName+"\x00"+state+"\x00")) {
-		return false
+	state, ours := strings.CutPrefix(string(args), initName+"\x00")
+	if err != nil || !ours {
+		return "", false
 	}
 	status, err := os.ReadFile(filepath.Join(dir, "status"))
 	if err != nil {
-		return false
+		return "", false
 	}
 	for line := range strings.Lines(string(status)) {
 		if numbers, ok := strings.CutPrefix(line, "NSpid:"); ok {
 			fields := strings.Fields(numbers)
-			return len(fields) > 1 && fields[len(fields)-1] == "1"
+			return strings.TrimSuffix(state, "\x00"), len(fields) > 1 && fields[len(fields)-1] == "1"
 		}
 	}
-	return false
+	return "", false
 }
 
 // killInit ends the first process and with it, by the kernel's rule for process
@@ -83,7 +95,7 @@ func killOne(ctx context.Context, pid int, state string) error {
 	}
 	defer func() { _ = unix.Close(fd) }()
 	// Only now is it sure that the number will not change its owner.
-	if !isInit(pid, state) {
+	if now, ok := initState(pid); !ok || now != state {
 		return nil
 	}
 	if err := unix.PidfdSendSignal(fd, unix.SIGKILL, nil, 0); err != nil && !errors.Is(err, unix.ESRCH) {

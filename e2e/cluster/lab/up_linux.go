@@ -78,7 +78,7 @@ func (c *Cluster) Up(ctx context.Context) error {
 	}
 	if err != nil {
 		// The caller's context may be what ended, so cleaning needs another.
-		return errors.Join(err, c.clean(context.WithoutCancel(ctx)), lock.Remove())
+		return errors.Join(err, c.clean(context.WithoutCancel(ctx)), forget(lock))
 	}
 	c.say(start, "ready; try %s --kubeconfig %s get nodes", c.Bin("kubectl"), c.Kubeconfig())
 	return nil
