@@ -53,7 +53,9 @@ func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet(args[0], flag.ContinueOnError)
 	flags.Usage = func() { fmt.Fprint(os.Stderr, usage) }
 	dir := flags.String("dir", "", "folder of kubeconfig, bin and logs")
-	if err := flags.Parse(args[1:]); err != nil {
+	if err := flags.Parse(args[1:]); errors.Is(err, flag.ErrHelp) {
+		return nil
+	} else if err != nil {
 		return err
 	}
 	root, err := lab.FindRoot(".")
@@ -65,28 +67,33 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	rest := flags.Args()
-	commands := map[string]func() error{
-		"up":       func() error { return c.Up(ctx) },
-		"down":     func() error { return c.Down(ctx) },
-		"status":   func() error { return status(ctx, c) },
-		"load":     func() error { return c.Load(ctx, rest...) },
-		"exec":     func() error { return execute(c, rest) },
-		"postgres": func() error { return postgres(ctx, c, rest) },
-		"build":    func() error { return build(ctx, root, toolbox.All()) },
-		"assets":   func() error { return build(ctx, root, toolbox.Assets()) },
+	commands := map[string]command{
+		"up":       {run: func() error { return c.Up(ctx) }},
+		"down":     {run: func() error { return c.Down(ctx) }},
+		"status":   {run: func() error { return status(ctx, c) }},
+		"load":     {wants: "the archives of images", run: func() error { return c.Load(ctx, rest...) }},
+		"exec":     {wants: "a command", run: func() error { return c.Exec(rest) }},
+		"postgres": {wants: "up, down or psql", run: func() error { return postgres(ctx, c, rest) }},
+		"build":    {run: func() error { return build(ctx, root, toolbox.All()) }},
+		"assets":   {run: func() error { return build(ctx, root, toolbox.Assets()) }},
 	}
-	command, ok := commands[args[0]]
-	if !ok {
+	chosen, ok := commands[args[0]]
+	switch {
+	case !ok:
 		return fmt.Errorf("there is no command %q; try `cluster help`", args[0])
+	case chosen.wants != "" && len(rest) == 0:
+		return fmt.Errorf("%s: name %s", args[0], chosen.wants)
+	case chosen.wants == "" && len(rest) > 0:
+		return fmt.Errorf("%s takes no argument, and %q is one; flags come first", args[0], rest[0])
 	}
-	return command()
+	return chosen.run()
 }
 
-func execute(c *lab.Cluster, args []string) error {
-	if len(args) == 0 {
-		return errors.New("exec: name a command")
-	}
-	return c.Exec(args)
+// command is what the first argument chooses. Its own arguments are those of
+// the command line after it, at least one if it wants any.
+type command struct {
+	wants string
+	run   func() error
 }
 
 func build(ctx context.Context, root string, want []toolbox.Tool) error {
@@ -125,9 +132,6 @@ func status(ctx context.Context, c *lab.Cluster) error {
 }
 
 func postgres(ctx context.Context, c *lab.Cluster, args []string) error {
-	if len(args) == 0 {
-		return errors.New("postgres: say up, down or psql")
-	}
 	switch args[0] {
 	case "up":
 		_, err := c.PostgresUp(ctx)

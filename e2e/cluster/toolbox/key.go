@@ -67,7 +67,7 @@ func CacheDir() (string, error) {
 		return filepath.Abs(dir)
 	}
 	if dir := os.Getenv("XDG_CACHE_HOME"); dir != "" {
-		return filepath.Join(dir, "svc-cat"), nil
+		return filepath.Abs(filepath.Join(dir, "svc-cat"))
 	}
 	home, err := os.UserHomeDir()
 	if err != nil {
