@@ -5,13 +5,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-
-	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 )
 
 // trustStore is what one webhook configuration trusts.
 type trustStore struct {
-	name    string
 	entries []trustEntry // one for each webhook in it
 }
 
@@ -21,10 +18,10 @@ type trustEntry struct {
 	whole bool // nothing but certificates
 }
 
-func newTrustStore(config *admissionregistrationv1.MutatingWebhookConfiguration) trustStore {
-	store := trustStore{name: config.Name}
-	for _, webhook := range config.Webhooks {
-		certs, whole := parseCertificates(webhook.ClientConfig.CABundle)
+func newTrustStore(config configuration) trustStore {
+	var store trustStore
+	for _, webhook := range config.webhooks() {
+		certs, whole := parseCertificates(webhook.CABundle)
 		store.entries = append(store.entries, trustEntry{certs: certs, whole: whole})
 	}
 	return store
@@ -64,13 +61,13 @@ func (t trustStore) all() []*x509.Certificate {
 // bundlePatch returns a JSON patch (RFC 6902) that gives every webhook of config the bundle, or
 // nothing if all have it. It tests the resource version, so that it applies to nothing but what was
 // looked at.
-func bundlePatch(config *admissionregistrationv1.MutatingWebhookConfiguration, want []*x509.Certificate) ([]byte, error) {
+func bundlePatch(config configuration, want []*x509.Certificate) ([]byte, error) {
 	type operation struct {
 		Op    string `json:"op"`
 		Path  string `json:"path"`
 		Value any    `json:"value"`
 	}
-	ops := []operation{{Op: "test", Path: "/metadata/resourceVersion", Value: config.ResourceVersion}}
+	ops := []operation{{Op: "test", Path: "/metadata/resourceVersion", Value: config.GetResourceVersion()}}
 	for i, entry := range newTrustStore(config).entries {
 		if entry.isExactly(want) {
 			continue

@@ -31,9 +31,10 @@ type Config struct {
 	SecretName string
 	// Service is the Service that the API server calls; its DNS names are the certificate's names.
 	Service string
-	// WebhookConfigurations are the MutatingWebhookConfigurations whose caBundle is ours, in all
-	// their webhooks. One that does not exist is waited for.
-	WebhookConfigurations []string
+	// MutatingConfigurations and ValidatingConfigurations name the MutatingWebhookConfigurations and
+	// ValidatingWebhookConfigurations whose caBundle is ours, in all their webhooks. One that does
+	// not exist is waited for and keeps nothing else waiting.
+	MutatingConfigurations, ValidatingConfigurations []string
 
 	// CALifetime is how long a CA is valid; it is replaced after two thirds of it.
 	CALifetime time.Duration
@@ -65,6 +66,18 @@ func (c Config) withDefaults() Config {
 		c.Clock = clock.RealClock{}
 	}
 	return c
+}
+
+// configurations are the webhook configurations that c names, yet to be read.
+func (c Config) configurations() []configuration {
+	var all []configuration
+	for _, name := range c.MutatingConfigurations {
+		all = append(all, newMutating(name))
+	}
+	for _, name := range c.ValidatingConfigurations {
+		all = append(all, newValidating(name))
+	}
+	return all
 }
 
 // validate reports every contradiction in a configuration that has its defaults.

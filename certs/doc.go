@@ -2,9 +2,10 @@
 // without a single refused call.
 //
 // Two halves meet in one Secret. [Manager] runs in the controllers' leader: it is the only writer of
-// that Secret and of the caBundle fields of the webhook configurations it is told about. [Serving]
-// runs in every webhook replica: it watches that one Secret, hands the certificate to crypto/tls,
-// and says when the replica is ready. Serving does not care who wrote the Secret.
+// that Secret and of the caBundle fields of the webhook configurations it is told about, mutating
+// and validating ones alike. [Serving] runs in every webhook replica: it watches that one Secret,
+// hands the certificate to crypto/tls, and says when the replica is ready. Serving does not care who
+// wrote the Secret.
 //
 // A change of CA overlaps: the new CA is stored and published in every caBundle beside the old one;
 // when the API servers had Settle to see it, the serving certificate is signed by the new CA; when

@@ -16,7 +16,6 @@ import (
 	"github.com/go-logr/logr"
 	"github.com/go-logr/logr/funcr"
 	"github.com/stretchr/testify/require"
-	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	eventsv1 "k8s.io/api/events/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
@@ -63,14 +62,14 @@ func withAPIServer(run func() int) int {
 
 // place is one test's namespace with the shipped RBAC rules bound to two accounts.
 type place struct {
-	ctx              func() context.Context // the test's; CollectT has none
-	admin            client.Client
-	cfg              Config
-	managerAccount   *rest.Config
-	webhookAccount   *rest.Config
-	clock            *shiftedClock
-	log              *logBook
-	namespace, hooks string
+	ctx            func() context.Context // the test's; CollectT has none
+	admin          client.Client
+	cfg            Config
+	managerAccount *rest.Config
+	webhookAccount *rest.Config
+	clock          *shiftedClock
+	log            *logBook
+	namespace      string
 }
 
 func newPlace(t *testing.T, namespace string) *place {
@@ -78,11 +77,11 @@ func newPlace(t *testing.T, namespace string) *place {
 	admin, err := client.New(apiServer.Config, client.Options{})
 	require.NoError(t, err)
 	p := &place{
-		ctx: t.Context, admin: admin, namespace: namespace, hooks: namespace + "-inject",
-		clock: &shiftedClock{}, log: &logBook{},
+		ctx: t.Context, admin: admin, namespace: namespace, clock: &shiftedClock{}, log: &logBook{},
 	}
 	p.cfg = Config{
-		Namespace: namespace, SecretName: "webhook-cert", Service: "hooks", WebhookConfigurations: []string{p.hooks},
+		Namespace: namespace, SecretName: "webhook-cert", Service: "hooks",
+		MutatingConfigurations: []string{namespace + "-inject"}, ValidatingConfigurations: []string{namespace + "-validate"},
 		Settle: 2 * time.Second, Overlap: 5 * time.Second, Clock: p.clock,
 	}
 	require.NoError(t, admin.Create(t.Context(), &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: namespace}}))
@@ -90,7 +89,9 @@ func newPlace(t *testing.T, namespace string) *place {
 	p.webhookAccount = p.addAccount(t, "webhook")
 	p.grant(t)
 	t.Cleanup(func() {
-		_ = admin.Delete(context.WithoutCancel(t.Context()), p.newHooks())
+		for _, config := range p.cfg.configurations() {
+			_ = admin.Delete(context.WithoutCancel(t.Context()), config.Object)
+		}
 	})
 	return p
 }
@@ -113,7 +114,8 @@ func (p *place) grant(t *testing.T) {
 	require.NoError(t, err)
 	var text bytes.Buffer
 	require.NoError(t, rules.Execute(&text, map[string]string{
-		"Namespace": p.namespace, "Secret": p.cfg.SecretName, "Webhook": p.hooks,
+		"Namespace": p.namespace, "Secret": p.cfg.SecretName,
+		"Mutating": p.cfg.MutatingConfigurations[0], "Validating": p.cfg.ValidatingConfigurations[0],
 	}))
 	for document := range strings.SplitSeq(text.String(), "\n---\n") {
 		role := &unstructured.Unstructured{}
@@ -157,34 +159,6 @@ func (p *place) lead(t *testing.T) (stop func()) {
 	return stop
 }
 
-// newHooks is a webhook configuration of two webhooks: one mutates the ConfigMaps of the namespace,
-// the other is never called.
-func (p *place) newHooks() *admissionregistrationv1.MutatingWebhookConfiguration {
-	hook := func(name, resource string) admissionregistrationv1.MutatingWebhook {
-		return admissionregistrationv1.MutatingWebhook{
-			Name: name,
-			ClientConfig: admissionregistrationv1.WebhookClientConfig{Service: &admissionregistrationv1.ServiceReference{
-				Namespace: p.namespace, Name: p.cfg.Service, Path: ptr.To("/mutate"),
-			}},
-			Rules: []admissionregistrationv1.RuleWithOperations{{
-				Operations: []admissionregistrationv1.OperationType{admissionregistrationv1.Create},
-				Rule:       admissionregistrationv1.Rule{APIGroups: []string{""}, APIVersions: []string{"v1"}, Resources: []string{resource}},
-			}},
-			NamespaceSelector:       &metav1.LabelSelector{MatchLabels: map[string]string{corev1.LabelMetadataName: p.namespace}},
-			FailurePolicy:           ptr.To(admissionregistrationv1.Fail),
-			SideEffects:             ptr.To(admissionregistrationv1.SideEffectClassNone),
-			TimeoutSeconds:          ptr.To[int32](30),
-			AdmissionReviewVersions: []string{"v1"},
-		}
-	}
-	return &admissionregistrationv1.MutatingWebhookConfiguration{
-		ObjectMeta: metav1.ObjectMeta{Name: p.hooks},
-		Webhooks: []admissionregistrationv1.MutatingWebhook{
-			hook("mutate.example.com", "configmaps"), hook("never.example.com", "podtemplates"),
-		},
-	}
-}
-
 // secret returns the Secret, or nil if there is none.
 func (p *place) secret(t require.TestingT) *corev1.Secret {
 	secret := &corev1.Secret{}
@@ -194,13 +168,6 @@ func (p *place) secret(t require.TestingT) *corev1.Secret {
 	}
 	require.NoError(t, err)
 	return secret
-}
-
-// trustStore returns what the webhook configuration trusts.
-func (p *place) trustStore(t require.TestingT) trustStore {
-	hooks := &admissionregistrationv1.MutatingWebhookConfiguration{}
-	require.NoError(t, p.admin.Get(p.ctx(), client.ObjectKey{Name: p.hooks}, hooks))
-	return newTrustStore(hooks)
 }
 
 // events returns the notes of the events on the Secret with a reason.

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"golang.org/x/time/rate"
-	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -46,7 +45,7 @@ type Manager struct {
 	settling  settling
 	publishes *rate.Limiter
 	reported  string          // the last standing problem that was told
-	awaited   map[string]bool // webhook configurations that were told to be missing
+	awaited   map[string]bool // webhook configurations (kind and name) that were told to be missing
 }
 
 // NewManager checks cfg, in which zero durations stand for their defaults.
@@ -96,9 +95,8 @@ func (m *Manager) watch(ctx context.Context, w watcher, queue workqueue.TypedRat
 	if err := w.start(ctx, m.newSecret(), notify); err != nil {
 		return err
 	}
-	for _, name := range m.cfg.WebhookConfigurations {
-		config := &admissionregistrationv1.MutatingWebhookConfiguration{ObjectMeta: metav1.ObjectMeta{Name: name}}
-		if err := w.start(ctx, config, notify); err != nil {
+	for _, config := range m.cfg.configurations() {
+		if err := w.start(ctx, config.Object, notify); err != nil {
 			return err
 		}
 	}
@@ -125,7 +123,7 @@ func (m *Manager) Reconcile(ctx context.Context, _ reconcile.Request) (reconcile
 			return reconcile.Result{RequeueAfter: time.Minute}, nil
 		case publish:
 			if !m.publishes.AllowN(now, 1) {
-				m.reportContested(ctx, seen)
+				m.reportContested(ctx, seen, next.bundle)
 				return reconcile.Result{RequeueAfter: publishInterval}, nil
 			}
 			last = m.publish(ctx, seen, next.bundle)
@@ -152,8 +150,8 @@ func overtaken(made action, err error) bool {
 // observation is a state with the objects it was read from.
 type observation struct {
 	state
-	secret  *corev1.Secret // empty but for its name if it does not exist
-	configs []*admissionregistrationv1.MutatingWebhookConfiguration
+	secret  *corev1.Secret  // empty but for its name if it does not exist
+	configs []configuration // those that exist
 }
 
 // observe reads the webhook configurations first and the Secret after them. So a leader that was
@@ -161,13 +159,12 @@ type observation struct {
 // in the bundle was in the Secret before.
 func (m *Manager) observe(ctx context.Context) (observation, error) {
 	o := observation{secret: m.newSecret()}
-	for _, name := range m.cfg.WebhookConfigurations {
-		config := &admissionregistrationv1.MutatingWebhookConfiguration{}
-		err := m.client.Get(ctx, client.ObjectKey{Name: name}, config)
+	for _, config := range m.cfg.configurations() {
+		err := m.client.Get(ctx, client.ObjectKeyFromObject(config), config.Object)
 		if client.IgnoreNotFound(err) != nil {
-			return o, fmt.Errorf("get webhook configuration: %w", err)
+			return o, fmt.Errorf("get %s: %w", config, err)
 		}
-		m.noteMissing(ctx, name, err != nil)
+		m.noteMissing(ctx, config, err != nil)
 		if err != nil {
 			continue // nobody calls us through it
 		}
@@ -228,17 +225,17 @@ func (m *Manager) publish(ctx context.Context, o observation, bundle []*x509.Cer
 	for _, config := range o.configs {
 		patch, err := bundlePatch(config, bundle)
 		if err != nil {
-			return fmt.Errorf("make patch for webhook configuration: %w", err)
+			return fmt.Errorf("make patch for %s: %w", config, err)
 		}
 		if patch == nil {
 			continue
 		}
-		err = m.client.Patch(ctx, config, client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(fieldManager))
+		err = m.client.Patch(ctx, config.Object, client.RawPatch(types.JSONPatchType, patch), client.FieldOwner(fieldManager))
 		if err != nil {
-			failed = fmt.Errorf("patch caBundle of webhook configuration %s: %w", config.Name, err)
+			failed = fmt.Errorf("patch caBundle of %s: %w", config, err)
 			continue
 		}
-		m.reportPublished(ctx, o, config.Name, bundle)
+		m.reportPublished(ctx, o, config, bundle)
 	}
 	return failed
 }

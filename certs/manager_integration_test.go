@@ -4,6 +4,7 @@ package certs
 
 import (
 	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -20,7 +21,8 @@ import (
 
 const tick = 20 * time.Millisecond
 
-// requireSettled waits until the Secret is complete and every webhook trusts exactly its CA.
+// requireSettled waits until the Secret is complete and every webhook that there is trusts exactly
+// its CA.
 func (p *place) requireSettled(t *testing.T) *corev1.Secret {
 	t.Helper()
 	var settled *corev1.Secret
@@ -32,7 +34,9 @@ func (p *place) requireSettled(t *testing.T) *corev1.Secret {
 		require.NotNil(t, c.leaf)
 		require.Nil(t, c.next)
 		require.Empty(t, c.previous)
-		require.True(t, p.trustStore(t).isExactly(c.known()))
+		for _, store := range p.trustStores(t) {
+			require.True(t, store.isExactly(c.known()))
+		}
 		settled = secret
 	}, soon, tick)
 	return settled
@@ -43,73 +47,80 @@ func TestManagerMakesEverythingInAnyOrder(t *testing.T) {
 	p := newPlace(t, "anyorder")
 	p.lead(t)
 
-	// No webhook configuration yet: the Secret is made, the configuration waited for in silence.
+	// No webhook configuration yet: the Secret is made, the configurations waited for in silence.
 	require.EventuallyWithT(t, func(t *assert.CollectT) {
 		require.NotNil(t, p.secret(t))
-		require.Len(t, p.log.find("Waiting for a webhook configuration"), 1)
+		require.Len(t, p.log.find("Waiting for a webhook configuration"), 2)
 	}, soon, tick)
-	require.NoError(t, p.admin.Create(t.Context(), p.newHooks()))
 	secret := p.requireSettled(t)
+	for i, config := range p.newConfigurations() { // the events of their making are enough
+		require.NoError(t, p.admin.Create(t.Context(), config.Object))
+		assert.Equal(t, secret.ResourceVersion, p.requireSettled(t).ResourceVersion)
+		assert.Len(t, p.trustStores(t), i+1)
+	}
 
 	assert.Equal(t, corev1.SecretTypeTLS, secret.Type)
 	assert.Equal(t, OwnedValue, secret.Labels[OwnedLabel])
-	assert.Len(t, p.log.find("Waiting for a webhook configuration"), 1)
+	assert.Len(t, p.log.find("Waiting for a webhook configuration"), 2)
 	assert.Empty(t, p.log.find(`"error"`))
 	for _, line := range p.log.find("") {
 		assert.NotContains(t, line, "PRIVATE")
 	}
 	require.EventuallyWithT(t, func(t *assert.CollectT) {
 		require.Len(t, p.events(t, ReasonCertificateIssued), 1)
-		require.Len(t, p.events(t, ReasonCABundlePublished), 1)
+		notes := strings.Join(p.events(t, ReasonCABundlePublished), "\n")
+		for _, config := range p.cfg.configurations() {
+			require.Equal(t, 1, strings.Count(notes, "caBundle of "+config.String()+" now holds"))
+		}
 	}, soon, tick)
 }
 
 func TestManagerWritesNothingWhenNothingChanged(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, "quiet")
-	require.NoError(t, p.admin.Create(t.Context(), p.newHooks()))
+	p.register(t)
 	stop := p.lead(t)
 	secret := p.requireSettled(t)
-	hooks := p.newHooks()
-	require.NoError(t, p.admin.Get(t.Context(), client.ObjectKeyFromObject(hooks), hooks))
+	written := p.generations(t)
 	stop()
 
 	p.lead(t)
-	// A label makes the new leader look again.
-	require.NoError(t, p.admin.Patch(t.Context(), hooks.DeepCopy(), client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":{"a":"b"}}}`))))
+	for _, config := range p.cfg.configurations() { // a label makes the new leader look again
+		require.NoError(t, p.admin.Patch(t.Context(), config.Object, client.RawPatch("application/merge-patch+json", []byte(`{"metadata":{"labels":{"a":"b"}}}`))))
+	}
 	ctx := context.WithoutCancel(t.Context()) // Never may leave its last look behind
 	require.Never(t, func() bool {
 		now := &corev1.Secret{}
 		err := p.admin.Get(ctx, client.ObjectKeyFromObject(secret), now)
 		return apierrors.IsNotFound(err) || err == nil && now.ResourceVersion != secret.ResourceVersion
 	}, 2*time.Second, tick)
-	after := p.newHooks()
-	require.NoError(t, p.admin.Get(t.Context(), client.ObjectKeyFromObject(after), after))
-	assert.Equal(t, hooks.Generation, after.Generation)
+	assert.Equal(t, []int64{2, 2}, written, "made, published")
+	assert.Equal(t, written, p.generations(t))
 }
 
 func TestManagerMendsAnEmptiedCABundleAtOnce(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, "emptied")
-	require.NoError(t, p.admin.Create(t.Context(), p.newHooks()))
+	p.register(t)
 	p.lead(t)
 	secret := p.requireSettled(t)
 
-	hooks := p.newHooks()
-	require.NoError(t, p.admin.Get(t.Context(), client.ObjectKeyFromObject(hooks), hooks))
-	hooks.Webhooks[1].ClientConfig.CABundle = nil
-	require.NoError(t, p.admin.Update(t.Context(), hooks))
-	assert.Equal(t, secret.ResourceVersion, p.requireSettled(t).ResourceVersion)
+	for i, config := range p.registered(t) {
+		hooks := config.webhooks()
+		hooks[len(hooks)-1].CABundle = nil
+		require.NoError(t, p.admin.Update(t.Context(), config.Object))
+		assert.Equal(t, secret.ResourceVersion, p.requireSettled(t).ResourceVersion)
 
-	require.NoError(t, p.admin.Delete(t.Context(), hooks))
-	require.NoError(t, p.admin.Create(t.Context(), p.newHooks()))
-	assert.Equal(t, secret.ResourceVersion, p.requireSettled(t).ResourceVersion)
+		require.NoError(t, p.admin.Delete(t.Context(), config.Object))
+		require.NoError(t, p.admin.Create(t.Context(), p.newConfigurations()[i].Object))
+		assert.Equal(t, secret.ResourceVersion, p.requireSettled(t).ResourceVersion)
+	}
 }
 
 func TestManagerReplacesADeletedSecretAtOnce(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, "deleted")
-	require.NoError(t, p.admin.Create(t.Context(), p.newHooks()))
+	p.register(t)
 	p.lead(t)
 	secret := p.requireSettled(t)
 	old := parseContents(secret)
@@ -119,10 +130,11 @@ func TestManagerReplacesADeletedSecretAtOnce(t *testing.T) {
 		secret := p.secret(t)
 		require.NotNil(t, secret)
 		c := parseContents(secret)
-		store := p.trustStore(t)
 		require.Len(t, c.known(), 2)
-		require.True(t, store.holds(old.active.cert), "replicas still serve what it signed")
-		require.True(t, store.isExactly(c.known()))
+		for _, store := range p.trustStores(t) {
+			require.True(t, store.holds(old.active.cert), "replicas still serve what it signed")
+			require.True(t, store.isExactly(c.known()))
+		}
 	}, soon, tick)
 	mended := parseContents(p.requireSettled(t))
 	assert.False(t, mended.active.cert.Equal(old.active.cert))
@@ -131,7 +143,7 @@ func TestManagerReplacesADeletedSecretAtOnce(t *testing.T) {
 func TestManagerRepairsADamagedSecretAndSaysSo(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, "damaged")
-	require.NoError(t, p.admin.Create(t.Context(), p.newHooks()))
+	p.register(t)
 	p.lead(t)
 	secret := p.requireSettled(t)
 	ca := secret.Data[CACertKey]
@@ -158,7 +170,7 @@ func TestManagerLeavesAForeignSecretAlone(t *testing.T) {
 		Data:       map[string][]byte{"password": []byte("theirs")},
 	}
 	require.NoError(t, p.admin.Create(t.Context(), foreign))
-	require.NoError(t, p.admin.Create(t.Context(), p.newHooks()))
+	p.register(t)
 	p.lead(t)
 	require.EventuallyWithT(t, func(t *assert.CollectT) {
 		notes := p.events(t, ReasonSecretNotOurs)
@@ -176,18 +188,21 @@ func TestManagerLeavesAForeignSecretAlone(t *testing.T) {
 func TestManagerDoesNotFightForEver(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, "contested")
-	require.NoError(t, p.admin.Create(t.Context(), p.newHooks()))
+	p.register(t)
 	p.lead(t)
 	p.requireSettled(t)
-	hooks := p.newHooks()
 	require.EventuallyWithT(t, func(t *assert.CollectT) {
-		require.NoError(t, p.admin.Get(p.ctx(), client.ObjectKeyFromObject(hooks), hooks))
-		hooks.Webhooks[0].ClientConfig.CABundle = nil
-		require.NoError(t, p.admin.Update(p.ctx(), hooks))
+		contested := p.registered(t)[1]
+		contested.webhooks()[0].CABundle = nil
+		require.NoError(t, p.admin.Update(p.ctx(), contested.Object))
 		require.Len(t, p.log.find(ReasonCABundleContested), 1)
 	}, soon, tick)
-	require.NoError(t, p.admin.Get(t.Context(), client.ObjectKeyFromObject(hooks), hooks))
-	assert.Less(t, hooks.Generation, int64(3*publishBurst))
+	told := p.log.find(ReasonCABundleContested)[0]
+	assert.Contains(t, told, "a caBundle of ValidatingWebhookConfiguration contested-validate;")
+	assert.NotContains(t, told, mutatingKind, "nobody touches that one")
+	written := p.generations(t)
+	assert.EqualValues(t, 2, written[0], "made, published")
+	assert.Less(t, written[1], int64(3*publishBurst))
 	p.requireSettled(t)
 }
 
@@ -200,6 +215,7 @@ func TestManagersAccountReachesNothingElse(t *testing.T) {
 		assert.True(t, apierrors.IsForbidden(config.List(t.Context(), &corev1.SecretList{})), account)
 		assert.True(t, apierrors.IsForbidden(config.List(t.Context(), &corev1.SecretList{}, client.InNamespace(p.namespace))), account)
 		assert.True(t, apierrors.IsForbidden(config.List(t.Context(), &admissionregistrationv1.MutatingWebhookConfigurationList{})), account)
+		assert.True(t, apierrors.IsForbidden(config.List(t.Context(), &admissionregistrationv1.ValidatingWebhookConfigurationList{})), account)
 		other := &corev1.Secret{}
 		assert.True(t, apierrors.IsForbidden(config.Get(t.Context(), client.ObjectKey{Namespace: p.namespace, Name: "other"}, other)), account)
 	}
@@ -222,7 +238,7 @@ func TestServingFollowsItsSecret(t *testing.T) {
 	go func() { assert.NoError(t, serving.Start(t.Context())) }()
 	require.ErrorContains(t, serving.Ready(nil), "leader of the controllers")
 
-	require.NoError(t, p.admin.Create(t.Context(), p.newHooks()))
+	p.register(t)
 	p.lead(t)
 	require.Eventually(t, func() bool { return serving.Ready(nil) == nil }, soon, tick)
 	first, err := serving.GetCertificate(nil)

@@ -9,16 +9,15 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
-	corev1 "k8s.io/api/core/v1"
 	"k8s.io/client-go/tools/events"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/client/interceptor"
 )
 
-// frozen is a Manager outside any controller that is stopped once, after it has read an object of
-// this type, while meanwhile happens.
-func (p *place) frozen(t *testing.T, after client.Object, meanwhile func()) *Manager {
+// manager is a Manager outside any controller. After it has read the object of this name for the
+// first time, it is frozen while meanwhile happens.
+func (p *place) manager(t *testing.T, after string, meanwhile func()) *Manager {
 	t.Helper()
 	m, err := NewManager(p.cfg)
 	require.NoError(t, err)
@@ -28,7 +27,7 @@ func (p *place) frozen(t *testing.T, after client.Object, meanwhile func()) *Man
 	m.client = interceptor.NewClient(live, interceptor.Funcs{
 		Get: func(ctx context.Context, c client.WithWatch, key client.ObjectKey, obj client.Object, opts ...client.GetOption) error {
 			err := c.Get(ctx, key, obj, opts...)
-			if _, isSecret := obj.(*corev1.Secret); isSecret == (after.GetName() == p.cfg.SecretName) {
+			if key.Name == after {
 				once()
 			}
 			return err
@@ -41,8 +40,8 @@ func (p *place) frozen(t *testing.T, after client.Object, meanwhile func()) *Man
 // settledManager has been set up by a Manager of its own, which is returned.
 func (p *place) settledManager(t *testing.T) *Manager {
 	t.Helper()
-	require.NoError(t, p.admin.Create(t.Context(), p.newHooks()))
-	m := p.frozen(t, p.newHooks(), func() {})
+	p.register(t)
+	m := p.manager(t, "", func() {})
 	reconcileOnce(t, m)
 	p.requireSettled(t)
 	return m
@@ -57,35 +56,33 @@ func reconcileOnce(t *testing.T, m *Manager) {
 func TestALeaderThatWasFrozenUndoesNothing(t *testing.T) {
 	t.Parallel()
 	for sentence, tc := range map[string]struct {
-		namespace string
-		secret    bool
+		namespace, after string
 	}{
-		"after it read a webhook configuration": {namespace: "frozen-hooks"},
-		"after it read the Secret":              {namespace: "frozen-secret", secret: true},
+		"after it read the mutating configuration":   {namespace: "frozen-mutating", after: "frozen-mutating-inject"},
+		"after it read the validating configuration": {namespace: "frozen-validating", after: "frozen-validating-validate"},
+		"after it read the Secret":                   {namespace: "frozen-secret", after: "webhook-cert"},
 	} {
 		t.Run(sentence, func(t *testing.T) {
 			t.Parallel()
 			p := newPlace(t, tc.namespace)
 			leader := p.settledManager(t)
-			var after client.Object = p.newHooks()
-			if tc.secret {
-				after = leader.newSecret()
-			}
-			var bundle trustStore
-			deposed := p.frozen(t, after, func() {
+			var bundles []trustStore
+			deposed := p.manager(t, tc.after, func() {
 				p.clock.jump(DefaultCALifetime * 2 / 3)
 				reconcileOnce(t, leader) // introduces and publishes the next CA
-				bundle = p.trustStore(t)
-				assert.Len(t, bundle.all(), 4)
+				bundles = p.trustStores(t)
 			})
 			deposed.cfg.Clock = &shiftedClock{} // for it nothing is due, so it would only look after the bundles
 			reconcileOnce(t, deposed)
 
 			c := parseContents(p.secret(t))
 			require.NotNil(t, c.next)
-			assert.True(t, p.trustStore(t).isExactly(c.known()))
-			assert.Equal(t, bundle, p.trustStore(t), "not even for a moment")
-			assert.EqualValues(t, 3, p.generation(t), "made, published, published with the next CA")
+			require.Len(t, bundles, 2, "it was frozen")
+			for _, bundle := range bundles {
+				assert.True(t, bundle.isExactly(c.known()))
+			}
+			assert.Equal(t, bundles, p.trustStores(t), "not even for a moment")
+			assert.Equal(t, []int64{3, 3}, p.generations(t), "made, published, published with the next CA")
 		})
 	}
 }
@@ -95,7 +92,7 @@ func TestManagerLooksAgainWhenSomebodyWroteTheSecret(t *testing.T) {
 	p := newPlace(t, "overtaken")
 	p.settledManager(t)
 	p.clock.jump(DefaultCALifetime * 2 / 3)
-	m := p.frozen(t, &corev1.Secret{ObjectMeta: p.secret(t).ObjectMeta}, func() {
+	m := p.manager(t, p.cfg.SecretName, func() {
 		secret := p.secret(t)
 		secret.Annotations = map[string]string{"example.com/note": "kept"}
 		require.NoError(t, p.admin.Update(p.ctx(), secret))
@@ -118,12 +115,4 @@ func TestManagerSaysWhatItCannotWrite(t *testing.T) {
 	_, err := m.Reconcile(t.Context(), ctrl.Request{})
 	require.ErrorContains(t, err, "immutable")
 	assert.NotContains(t, err.Error(), "PRIVATE")
-}
-
-// generation is how often the webhook configuration's spec was written.
-func (p *place) generation(t *testing.T) int64 {
-	t.Helper()
-	hooks := p.newHooks()
-	require.NoError(t, p.admin.Get(p.ctx(), client.ObjectKeyFromObject(hooks), hooks))
-	return hooks.Generation
 }

@@ -57,17 +57,17 @@ func TestPlan(t *testing.T) {
 		"all is well": {want: stay},
 
 		"a caBundle was emptied": {
-			arrange: func(w *world) { w.configs[1].Webhooks[0].ClientConfig.CABundle = nil }, want: publish},
+			arrange: func(w *world) { w.configs[1].webhooks()[0].CABundle = nil }, want: publish},
 		"one of two webhooks of a configuration lost its caBundle": {
-			arrange: func(w *world) { w.configs[0].Webhooks[1].ClientConfig.CABundle = nil }, want: publish},
+			arrange: func(w *world) { w.configs[0].webhooks()[1].CABundle = nil }, want: publish},
 		"a caBundle holds something other than certificates": {
 			arrange: func(w *world) {
-				c := &w.configs[0].Webhooks[0].ClientConfig
+				c := w.configs[0].webhooks()[0]
 				c.CABundle = append(c.CABundle, "-----BEGIN CERTIFICATE-----\nbm8=\n-----END CERTIFICATE-----\n"...)
 			}, want: publish},
 		"a caBundle has comments and line ends of its own": {
 			arrange: func(w *world) {
-				c := &w.configs[0].Webhooks[0].ClientConfig
+				c := w.configs[0].webhooks()[0]
 				c.CABundle = append([]byte("# ours\n\n"), c.CABundle...)
 			}, want: stay},
 		"a CA was added to a bundle of ours": {
@@ -145,11 +145,21 @@ func TestPlan(t *testing.T) {
 		"the next CA is in all bundles, but not for long enough": {world: renewing, want: stay},
 		"the next CA is in all bundles for long enough": {
 			world: renewing, arrange: func(w *world) { w.pass(w.cfg.Settle) }, want: takeOver},
-		"the next CA is missing in one bundle": {
+		"the next CA is missing in a mutating webhook's bundle": {
+			world: renewing, arrange: func(w *world) {
+				w.pass(w.cfg.Settle)
+				w.publish(w.configs[0], w.contents().known()[:1])
+			}, want: publish},
+		"the next CA is missing in a validating webhook's bundle": {
 			world: renewing, arrange: func(w *world) {
 				w.pass(w.cfg.Settle)
 				w.publish(w.configs[1], w.contents().known()[:1])
 			}, want: publish},
+		"a configuration without any webhook keeps nothing waiting": {
+			world: renewing, arrange: func(w *world) {
+				w.pass(w.cfg.Settle)
+				w.configs = append(w.configs, newValidating("empty"))
+			}, want: takeOver},
 		"there is no webhook configuration that could refuse the next CA": {
 			world: renewing, arrange: func(w *world) { w.configs = nil }, want: takeOver},
 		"the serving certificate falls due while a next CA settles": {

@@ -146,15 +146,29 @@ func TestPlanSettlesAnewForAnotherNextCA(t *testing.T) {
 
 func TestPlanSettlesAnewWhenABundleLostTheNextCA(t *testing.T) {
 	t.Parallel()
-	w := renewing(t)
-	w.pass(w.cfg.Settle - time.Second)
-	// One of two webhooks of one of two configurations.
-	w.configs[0].Webhooks[1].ClientConfig.CABundle = encodeCertificates(w.contents().active.cert)
-	require.Equal(t, []action{publish}, w.run(t))
-	w.pass(time.Second)
-	require.Equal(t, stay, w.plan().action)
-	w.pass(w.cfg.Settle - time.Second)
-	require.Equal(t, takeOver, w.plan().action)
+	for sentence, lost := range map[string]func(*world){
+		"one of two webhooks of a mutating configuration": func(w *world) {
+			w.configs[0].webhooks()[1].CABundle = encodeCertificates(w.contents().active.cert)
+		},
+		"a validating configuration": func(w *world) {
+			w.publish(w.configs[1], []*x509.Certificate{w.contents().active.cert})
+		},
+		"a validating configuration that has only just been created": func(w *world) {
+			w.configs = append(w.configs, newWorld().configs[1])
+		},
+	} {
+		t.Run(sentence, func(t *testing.T) {
+			t.Parallel()
+			w := renewing(t)
+			w.pass(w.cfg.Settle - time.Second)
+			lost(w)
+			require.Equal(t, []action{publish}, w.run(t))
+			w.pass(time.Second)
+			require.Equal(t, stay, w.plan().action)
+			w.pass(w.cfg.Settle - time.Second)
+			require.Equal(t, takeOver, w.plan().action)
+		})
+	}
 }
 
 func TestPlanKeepsWhatReplicasMayServe(t *testing.T) {
@@ -267,20 +281,33 @@ func TestPlanNeverSignsInCirclesAtTheEndOfACA(t *testing.T) {
 
 func TestBundlePatchTouchesOnlyWhatDiffers(t *testing.T) {
 	t.Parallel()
-	w := runningWorld(t)
-	config, want := w.configs[0], w.contents().known()
-	config.ResourceVersion = "7"
+	for kind, config := range map[string]configuration{
+		mutatingKind: {Object: &admissionregistrationv1.MutatingWebhookConfiguration{
+			Webhooks: make([]admissionregistrationv1.MutatingWebhook, 2),
+		}},
+		validatingKind: {Object: &admissionregistrationv1.ValidatingWebhookConfiguration{
+			Webhooks: make([]admissionregistrationv1.ValidatingWebhook, 2),
+		}},
+	} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			w := runningWorld(t)
+			want := w.contents().known()
+			w.publish(config, want)
+			config.SetResourceVersion("7")
 
-	patch, err := bundlePatch(config, want)
-	require.NoError(t, err)
-	assert.Nil(t, patch)
+			patch, err := bundlePatch(config, want)
+			require.NoError(t, err)
+			assert.Nil(t, patch)
 
-	config.Webhooks[1].ClientConfig = admissionregistrationv1.WebhookClientConfig{}
-	patch, err = bundlePatch(config, want)
-	require.NoError(t, err)
-	assert.Contains(t, string(patch), `{"op":"test","path":"/metadata/resourceVersion","value":"7"}`)
-	assert.Contains(t, string(patch), "/webhooks/1/clientConfig/caBundle")
-	assert.NotContains(t, string(patch), "/webhooks/0")
+			config.webhooks()[1].CABundle = nil
+			patch, err = bundlePatch(config, want)
+			require.NoError(t, err)
+			assert.Contains(t, string(patch), `{"op":"test","path":"/metadata/resourceVersion","value":"7"}`)
+			assert.Contains(t, string(patch), "/webhooks/1/clientConfig/caBundle")
+			assert.NotContains(t, string(patch), "/webhooks/0")
+		})
+	}
 }
 
 func TestPlanDoesNotTakeOverUntoldSinceWhenTheNextCAIsPublished(t *testing.T) {

@@ -65,10 +65,12 @@ func (m *Manager) reportWritten(ctx context.Context, o observation, st step, aft
 	}
 }
 
-// reportPublished tells of a changed caBundle.
-func (m *Manager) reportPublished(ctx context.Context, o observation, config string, bundle []*x509.Certificate) {
-	m.tell(ctx, o.secret, ReasonCABundlePublished, fmt.Sprintf(
-		"caBundle of MutatingWebhookConfiguration %s now holds CA %s", config, fingerprints(bundle)))
+// reportPublished tells of a changed caBundle. The event names the configuration as related: without
+// it, the API would count the events of several configurations as one and keep the first note only.
+func (m *Manager) reportPublished(ctx context.Context, o observation, config configuration, bundle []*x509.Certificate) {
+	note := fmt.Sprintf("caBundle of %s now holds CA %s", config, fingerprints(bundle))
+	ctrl.LoggerFrom(ctx).Info("Changed serving certificates", "reason", ReasonCABundlePublished, "note", note)
+	m.recorder.Eventf(o.secret, config.reference(), corev1.EventTypeNormal, ReasonCABundlePublished, "KeepCertificates", "%s", note)
 }
 
 // reportBlocked tells what keeps us from doing anything, and the way out.
@@ -84,23 +86,31 @@ func (m *Manager) reportBlocked(ctx context.Context, why action, o observation) 
 		m.cfg.ClockSkew, o.seen.UTC().Format(time.RFC3339)))
 }
 
-func (m *Manager) reportContested(ctx context.Context, o observation) {
+// reportContested names the configurations that just now hold something other than bundle.
+func (m *Manager) reportContested(ctx context.Context, o observation, bundle []*x509.Certificate) {
+	var contested []string
+	for _, config := range o.configs {
+		if !newTrustStore(config).isExactly(bundle) {
+			contested = append(contested, config.String())
+		}
+	}
 	m.warnOnce(ctx, o.secret, ReasonCABundleContested, fmt.Sprintf(
 		"Somebody keeps changing a caBundle of %s; find out who in its managedFields and take caBundle out of what they apply. Until then it is written every %s",
-		strings.Join(m.cfg.WebhookConfigurations, ", "), publishInterval))
+		strings.Join(contested, ", "), publishInterval))
 }
 
 // noteMissing logs when a webhook configuration is waited for and when it came.
-func (m *Manager) noteMissing(ctx context.Context, name string, missing bool) {
-	if m.awaited[name] == missing {
+func (m *Manager) noteMissing(ctx context.Context, config configuration, missing bool) {
+	if m.awaited[config.String()] == missing {
 		return
 	}
-	m.awaited[name] = missing
+	m.awaited[config.String()] = missing
+	log := ctrl.LoggerFrom(ctx).WithValues("kind", config.kind, "webhookConfiguration", config.GetName())
 	if missing {
-		ctrl.LoggerFrom(ctx).Info("Waiting for a webhook configuration to be created", "webhookConfiguration", name)
+		log.Info("Waiting for a webhook configuration to be created")
 		return
 	}
-	ctrl.LoggerFrom(ctx).Info("Found the webhook configuration", "webhookConfiguration", name)
+	log.Info("Found the webhook configuration")
 }
 
 func (m *Manager) tell(ctx context.Context, secret *corev1.Secret, reason, note string) {

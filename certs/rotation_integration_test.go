@@ -28,16 +28,20 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/webhook/admission"
 )
 
-// mutated is what the webhook of this test writes.
-const mutated = "example.com/mutated"
+// mutated is what the webhook of this test writes under one path, and asks for under the other.
+const (
+	mutated    = "example.com/mutated"
+	mutatePath = "/mutate"
+	checkPath  = "/check"
+)
 
 // TestNoCallIsRefusedWhileCertificatesChange has a real API server call two replicas of a real
-// webhook, each call with a handshake of its own, while CAs are replaced, the Secret is deleted and
-// damaged, and leaders come, go and even stand beside one another.
+// webhook, mutating and validating, each call with a handshake of its own, while CAs are replaced,
+// the Secret is deleted and damaged, and leaders come, go and even stand beside one another.
 func TestNoCallIsRefusedWhileCertificatesChange(t *testing.T) {
 	t.Parallel()
 	p := newPlace(t, "rotation")
-	port := p.serveTwice(t)
+	port, checks := p.serveTwice(t)
 	require.NoError(t, p.admin.Create(t.Context(), &corev1.Service{
 		ObjectMeta: metav1.ObjectMeta{Namespace: p.namespace, Name: p.cfg.Service},
 		Spec: corev1.ServiceSpec{
@@ -45,20 +49,24 @@ func TestNoCallIsRefusedWhileCertificatesChange(t *testing.T) {
 			Ports: []corev1.ServicePort{{Port: 443, TargetPort: intstr.FromInt32(port)}},
 		},
 	}))
-	hooks := p.newHooks()
-	for i := range hooks.Webhooks {
-		hooks.Webhooks[i].ClientConfig.Service.Port = &port
+	for _, config := range p.newConfigurations() {
+		for _, webhook := range config.webhooks() {
+			webhook.Service.Port = &port
+		}
+		require.NoError(t, p.admin.Create(t.Context(), config.Object))
 	}
-	require.NoError(t, p.admin.Create(t.Context(), hooks))
 	stop := p.lead(t)
 	p.requireSettled(t)
 	require.Eventually(t, func() bool { return p.call(t.Context(), "first") == nil }, soon, tick)
 
+	before := checks.Load()
 	caller := p.callSteadily(t)
 	p.changeEverything(t, stop)
 	calls, refused := caller()
 
-	t.Logf("%d calls, %d refused", calls, len(refused))
+	checked := checks.Load() - before
+	t.Logf("%d calls, %d of them checked, %d refused", calls, checked, len(refused))
+	assert.EqualValues(t, calls, checked, "every call went through both kinds of webhook")
 	assert.Empty(t, refused[:min(3, len(refused))])
 	assert.Greater(t, calls, 100)
 }
@@ -153,12 +161,16 @@ func (p *place) callSteadily(t *testing.T) func() (int, []error) {
 	}
 }
 
-// serveTwice starts two replicas of a webhook behind one port; connections take turns.
-func (p *place) serveTwice(t *testing.T) int32 {
+// serveTwice starts two replicas of a webhook behind one port, which it returns with the number of
+// calls that the validating half has answered; connections take turns.
+func (p *place) serveTwice(t *testing.T) (int32, *atomic.Int64) {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	handler := &admission.Webhook{Handler: admission.HandlerFunc(mutate)}
+	checks := &atomic.Int64{}
+	handler := http.NewServeMux()
+	handler.Handle(mutatePath, &admission.Webhook{Handler: admission.HandlerFunc(mutate)})
+	handler.Handle(checkPath, &admission.Webhook{Handler: check(checks)})
 	var replicas []chan net.Conn
 	for range 2 {
 		serving, err := NewServing(p.webhookAccount, ServingConfig{
@@ -186,7 +198,7 @@ func (p *place) serveTwice(t *testing.T) int32 {
 	}()
 	address, err := net.ResolveTCPAddr("tcp", listener.Addr().String())
 	require.NoError(t, err)
-	return int32(address.Port)
+	return int32(address.Port), checks
 }
 
 // mutate annotates a ConfigMap.
@@ -201,6 +213,21 @@ func mutate(_ context.Context, request admission.Request) admission.Response {
 		return admission.Errored(http.StatusInternalServerError, err)
 	}
 	return admission.PatchResponseFromRaw(request.Object.Raw, after)
+}
+
+// check refuses what mutate has not seen, and counts.
+func check(calls *atomic.Int64) admission.HandlerFunc {
+	return func(_ context.Context, request admission.Request) admission.Response {
+		calls.Add(1)
+		var cm corev1.ConfigMap
+		if err := json.Unmarshal(request.Object.Raw, &cm); err != nil {
+			return admission.Errored(http.StatusBadRequest, err)
+		}
+		if cm.Annotations[mutated] == "" {
+			return admission.Denied("not mutated")
+		}
+		return admission.Allowed("")
+	}
 }
 
 // sharedListener accepts what it is given of another listener's connections.

@@ -17,7 +17,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
-// newScheme knows the only two kinds this package reads.
+// newScheme knows the kinds this package reads, with the rest of their groups.
 func newScheme() *runtime.Scheme {
 	scheme := runtime.NewScheme()
 	utilruntime.Must(corev1.AddToScheme(scheme))
@@ -25,12 +25,14 @@ func newScheme() *runtime.Scheme {
 	return scheme
 }
 
-// newMapper knows the same two kinds, so that starting needs no discovery and cannot fail for an API
+// newMapper knows the three kinds this package reads, so that starting needs no discovery and cannot fail for an API
 // server that is away.
 func newMapper() apimeta.RESTMapper {
 	mapper := apimeta.NewDefaultRESTMapper(nil)
 	mapper.Add(corev1.SchemeGroupVersion.WithKind("Secret"), apimeta.RESTScopeNamespace)
-	mapper.Add(admissionregistrationv1.SchemeGroupVersion.WithKind("MutatingWebhookConfiguration"), apimeta.RESTScopeRoot)
+	for _, kind := range []string{mutatingKind, validatingKind} {
+		mapper.Add(admissionregistrationv1.SchemeGroupVersion.WithKind(kind), apimeta.RESTScopeRoot)
+	}
 	return mapper
 }
 

@@ -9,7 +9,6 @@ import (
 	"github.com/stretchr/testify/require"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // start is when the tests' worlds begin.
@@ -21,7 +20,7 @@ const (
 )
 
 func testConfig() Config {
-	return Config{Namespace: "ns", SecretName: "cert", Service: "hooks", WebhookConfigurations: []string{"a", "b"}}.withDefaults()
+	return Config{Namespace: "ns", SecretName: "cert", Service: "hooks", MutatingConfigurations: []string{"a"}, ValidatingConfigurations: []string{"b"}}.withDefaults()
 }
 
 // world is a cluster in memory: one Secret, webhook configurations, and a leader that looks at them.
@@ -29,20 +28,18 @@ type world struct {
 	cfg      Config
 	now      time.Time
 	secret   *corev1.Secret // nil if there is none
-	configs  []*admissionregistrationv1.MutatingWebhookConfiguration
+	configs  []configuration
 	seen     time.Time
 	settling settling // the leader's memory
 }
 
-// newWorld has two webhook configurations with empty bundles, of three webhooks in all.
+// newWorld has a webhook configuration of each kind with empty bundles, of three webhooks in all.
 func newWorld() *world {
-	hooks := func(name string, n int) *admissionregistrationv1.MutatingWebhookConfiguration {
-		return &admissionregistrationv1.MutatingWebhookConfiguration{
-			ObjectMeta: metav1.ObjectMeta{Name: name},
-			Webhooks:   make([]admissionregistrationv1.MutatingWebhook, n),
-		}
-	}
-	return &world{cfg: testConfig(), now: start, configs: []*admissionregistrationv1.MutatingWebhookConfiguration{hooks("a", 2), hooks("b", 1)}}
+	w := &world{cfg: testConfig(), now: start}
+	w.configs = w.cfg.configurations()
+	w.configs[0].Object.(*admissionregistrationv1.MutatingWebhookConfiguration).Webhooks = make([]admissionregistrationv1.MutatingWebhook, 2)
+	w.configs[1].Object.(*admissionregistrationv1.ValidatingWebhookConfiguration).Webhooks = make([]admissionregistrationv1.ValidatingWebhook, 1)
+	return w
 }
 
 // runningWorld has been set up and has nothing left to do.
@@ -91,9 +88,9 @@ func (w *world) do(st step) {
 	}
 }
 
-func (w *world) publish(config *admissionregistrationv1.MutatingWebhookConfiguration, bundle []*x509.Certificate) {
-	for i := range config.Webhooks {
-		config.Webhooks[i].ClientConfig.CABundle = encodeCertificates(bundle...)
+func (w *world) publish(config configuration, bundle []*x509.Certificate) {
+	for _, webhook := range config.webhooks() {
+		webhook.CABundle = encodeCertificates(bundle...)
 	}
 }
 

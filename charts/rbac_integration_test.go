@@ -46,6 +46,7 @@ const (
 	ours         = "servicecatalog.k8s.io"
 	registration = "admissionregistration.k8s.io"
 	webhooks     = "mutatingwebhookconfigurations"
+	checks       = "validatingwebhookconfigurations"
 )
 
 func TestProcessesMayDoTheirWorkAndNoMore(t *testing.T) {
@@ -65,6 +66,8 @@ func TestProcessesMayDoTheirWorkAndNoMore(t *testing.T) {
 				{"create", "", "configmaps", releaseSpace, ""},
 				{"patch", registration, webhooks, "", release + "-inject"},
 				{"watch", registration, webhooks, "", release + "-inject"},
+				{"patch", registration, webhooks, "", release + "-defaults"},
+				{"patch", registration, checks, "", release + "-validate"},
 				{"patch", ours, "serviceinstances/status", "shop", "orders"},
 				{"update", ours, "servicebindings/finalizers", "shop", "orders-db"},
 				{"update", ours, "clusterservicebrokers/finalizers", "", "postgres"},
@@ -74,6 +77,10 @@ func TestProcessesMayDoTheirWorkAndNoMore(t *testing.T) {
 				{"list", registration, webhooks, "", ""},
 				{"create", registration, webhooks, "", ""},
 				{"delete", registration, webhooks, "", release + "-inject"},
+				{"patch", registration, checks, "", "somebody-else"},
+				{"list", registration, checks, "", ""},
+				{"create", registration, checks, "", ""},
+				{"delete", registration, checks, "", release + "-validate"},
 				{"update", registration, "validatingadmissionpolicies", "", release + "-fence"},
 				{"update", "coordination.k8s.io", "leases", releaseSpace, "somebody-else"},
 				{"update", "coordination.k8s.io", "leases", "kube-system", "kube-scheduler"},
@@ -107,6 +114,7 @@ func TestProcessesMayDoTheirWorkAndNoMore(t *testing.T) {
 				{"patch", ours, "servicebindings", "shop", "orders-db"},
 				{"patch", ours, "servicebindings/status", "shop", "orders-db"},
 				{"patch", registration, webhooks, "", release + "-inject"},
+				{"patch", registration, checks, "", release + "-validate"},
 				{"update", "coordination.k8s.io", "leases", releaseSpace, release + "-controllers"},
 			},
 		},
@@ -129,7 +137,8 @@ func TestCertsGetsTheRightsThatItsTestsRunUnder(t *testing.T) {
 	require.NoError(t, err)
 	var manifests bytes.Buffer
 	require.NoError(t, file.Execute(&manifests, map[string]string{
-		"Namespace": releaseSpace, "Secret": release + "-webhook-cert", "Webhook": release + "-inject",
+		"Namespace": releaseSpace, "Secret": release + "-webhook-cert",
+		"Mutating": release + "-inject, " + release + "-defaults", "Validating": release + "-validate",
 	}))
 	users := map[string]string{
 		"controllers-certs":                 controllersUser,

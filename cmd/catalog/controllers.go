@@ -31,14 +31,15 @@ const saveGrace = 20 * time.Second
 
 type controllersOptions struct {
 	process
-	leaderElect    bool
-	leaseName      string
-	clusterID      string
-	webhookService string
-	webhookConfigs []string
-	concurrent     int
-	osbTimeout     time.Duration
-	relistInterval time.Duration
+	leaderElect       bool
+	leaseName         string
+	clusterID         string
+	webhookService    string
+	mutatingConfigs   []string
+	validatingConfigs []string
+	concurrent        int
+	osbTimeout        time.Duration
+	relistInterval    time.Duration
 }
 
 func newControllers(log io.Writer) *cobra.Command {
@@ -59,7 +60,8 @@ func (o *controllersOptions) bind(f *pflag.FlagSet) {
 	f.StringVar(&o.leaseName, "lease-name", "catalog-controllers", "Lease that the leader holds")
 	f.StringVar(&o.clusterID, "cluster-id", "", "id that brokers know this cluster by; made once and kept in ConfigMap cluster-info if empty")
 	f.StringVar(&o.webhookService, "webhook-service", "", "Service of the webhook, for its certificate")
-	f.StringArrayVar(&o.webhookConfigs, "webhook-configuration", nil, "MutatingWebhookConfiguration whose caBundle is ours (repeatable)")
+	f.StringArrayVar(&o.mutatingConfigs, "webhook-configuration", nil, "MutatingWebhookConfiguration whose caBundle is ours (repeatable)")
+	f.StringArrayVar(&o.validatingConfigs, "validating-webhook-configuration", nil, "ValidatingWebhookConfiguration whose caBundle is ours (repeatable)")
 	f.IntVar(&o.concurrent, "concurrent-reconciles", 10, "objects of a kind worked on at once")
 	f.DurationVar(&o.osbTimeout, "osb-timeout", time.Minute, "time for one request to a broker that names none")
 	f.DurationVar(&o.relistInterval, "relist-interval", 24*time.Hour, "time between fetches of a catalog whose broker names none")
@@ -124,7 +126,8 @@ func (o *controllersOptions) addCerts(mgr ctrl.Manager) error {
 		return nil
 	}
 	m, err := certs.NewManager(certs.Config{
-		Namespace: o.namespace, SecretName: o.certSecret, Service: o.webhookService, WebhookConfigurations: o.webhookConfigs,
+		Namespace: o.namespace, SecretName: o.certSecret, Service: o.webhookService,
+		MutatingConfigurations: o.mutatingConfigs, ValidatingConfigurations: o.validatingConfigs,
 	})
 	if err != nil {
 		return fmt.Errorf("set up certificates: %w", err)
