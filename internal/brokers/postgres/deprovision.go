@@ -35,6 +35,8 @@ func (b *Broker) Deprovision(ctx context.Context, r *osb.DeprovisionRequest) (*o
 	return &osb.DeprovisionResponse{}, nil
 }
 
+// removeInstance does not ask how far the instance came: each step finds out what
+// there is and is content with nothing.
 func (s *session) removeInstance(ctx context.Context, in *instance) error {
 	if err := s.shutInstance(ctx, in); err != nil {
 		return err
@@ -67,6 +69,7 @@ func (s *session) shutInstance(ctx context.Context, in *instance) error {
 }
 
 // dropDatabase drops the instance's database, but none that merely has its name.
+// FORCE ends the sessions in it, and stumbles over prepared transactions.
 func (s *session) dropDatabase(ctx context.Context, in *instance) error {
 	owner, err := databaseOwner(ctx, s.conn, in.database)
 	if err != nil {
@@ -79,37 +82,13 @@ func (s *session) dropDatabase(ctx context.Context, in *instance) error {
 		s.log.Warn("Left a database alone that is not the broker's", "instanceID", in.id, "database", in.database)
 		return nil
 	}
-	if err := s.rollBackPrepared(ctx, in); err != nil {
+	if err := s.rollBackPrepared(ctx, "database = $1", in.database); err != nil {
 		return err
 	}
 	if _, err := s.conn.Exec(ctx, "DROP DATABASE IF EXISTS "+quoteName(in.database)+" WITH (FORCE)"); err != nil {
 		return fmt.Errorf("drop database %s: %w", in.database, err)
 	}
 	return nil
-}
-
-// rollBackPrepared ends prepared transactions, which belong to no session and
-// which DROP DATABASE WITH (FORCE) stumbles over.
-func (s *session) rollBackPrepared(ctx context.Context, in *instance) error {
-	rows, err := s.conn.Query(ctx, "SELECT gid FROM pg_prepared_xacts WHERE database = $1", in.database)
-	if err != nil {
-		return fmt.Errorf("look for prepared transactions: %w", err)
-	}
-	gids, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil || len(gids) == 0 {
-		return err
-	}
-	return s.server.onDatabase(ctx, in.database, func(conn *pgx.Conn) error {
-		if _, err := conn.Exec(ctx, "SET ROLE "+quoteName(in.owner)); err != nil {
-			return err
-		}
-		for _, gid := range gids {
-			if _, err := conn.Exec(ctx, "ROLLBACK PREPARED "+quoteText(gid)); err != nil {
-				return fmt.Errorf("roll back a prepared transaction of database %s: %w", in.database, err)
-			}
-		}
-		return nil
-	})
 }
 
 // forgetInstance drops the roles together with the records of them. What the
@@ -124,6 +103,11 @@ func (s *session) forgetInstance(ctx context.Context, in *instance) error {
 		if err := s.endSessions(ctx, name); err != nil {
 			return err
 		}
+	}
+	if err := s.rollBackPrepared(ctx, "owner = ANY ($1)", roles); err != nil {
+		return err
+	}
+	for _, name := range roles {
 		if err := s.disown(ctx, name, ""); err != nil {
 			return err
 		}

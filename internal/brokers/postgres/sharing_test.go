@@ -84,6 +84,41 @@ func TestUnbindLeavesATableThatSomebodyHoldsForLater(t *testing.T) {
 	runSQL(t, holder, "DROP TABLE held")
 }
 
+// A transaction that a login prepared after it had left the owner role can be
+// ended by that login or a superuser alone: once the login is gone, nobody would.
+func TestTransactionsThatALoginPrepared(t *testing.T) {
+	t.Parallel()
+	superuser := func(t *testing.T) *fixture { t.Helper(); return newFixture(t) }
+	for name, administrator := range map[string]func(*testing.T) *fixture{
+		"for a superuser": superuser,
+		"for an administrator who is none": func(t *testing.T) *fixture {
+			t.Helper()
+			return fixtureWith(t, postgres.Config{DSN: restricted(t, "CREATEROLE CREATEDB")})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := administrator(t)
+			id := f.provision(t)
+			a, b, c := f.bind(t, id), f.bind(t, id), f.bind(t, id)
+			for i, one := range []bound{a, b} {
+				table := []string{"one", "two"}[i]
+				runSQLAs(t, one.uri, "SET ROLE NONE", "CREATE TABLE "+table+" (id int)",
+					"BEGIN", "INSERT INTO "+table+" VALUES (1)", "PREPARE TRANSACTION '"+one.id+"'")
+			}
+			runSQLAs(t, c.uri, "CREATE TABLE three (id int)", "BEGIN", "INSERT INTO three VALUES (1)", "PREPARE TRANSACTION '"+c.id+"'")
+			require.NoError(t, f.unbind(t, id, a.id), "its table is held by what it prepared")
+			runSQLAs(t, c.uri, "DROP TABLE one")
+			require.NoError(t, f.unbind(t, id, c.id))
+			d := f.bind(t, id)
+			runSQLAs(t, d.uri, "COMMIT PREPARED '"+c.id+"'") // the owner role's, which every binding may end
+			_, err := f.deprovision(t, id)
+			require.NoError(t, err)
+			f.requireNothingLeft(t, id, a.id, b.id, c.id, d.id)
+		})
+	}
+}
+
 func TestNobodyElseGetsIntoADatabase(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)

@@ -37,6 +37,9 @@ func (b *Broker) Unbind(ctx context.Context, r *osb.UnbindRequest) (*osb.UnbindR
 	return &osb.UnbindResponse{}, nil
 }
 
+// removeBinding goes from the outside in: no new login, no session, nothing
+// prepared, nothing owned; role and record go last. Cut short anywhere, it can
+// be repeated from the top, and the credentials work no more from the first step.
 func (s *session) removeBinding(ctx context.Context, in *instance, bd *binding) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		if err := setBindingState(ctx, tx, bd, stateDeleting); err != nil {
@@ -52,6 +55,10 @@ func (s *session) removeBinding(ctx context.Context, in *instance, bd *binding) 
 		return err
 	}
 	s.step("sessions ended")
+	// Those of the owner role stay: any other binding may end them.
+	if err := s.rollBackPrepared(ctx, "owner = $1", bd.login); err != nil {
+		return err
+	}
 	if err := s.disown(ctx, bd.login, in.owner); err != nil {
 		return err
 	}
@@ -64,6 +71,8 @@ func (s *session) removeBinding(ctx context.Context, in *instance, bd *binding) 
 	return nil
 }
 
+// forgetBinding drops the role together with its record: a login that nobody
+// has a record of could never be revoked.
 func (s *session) forgetBinding(ctx context.Context, bd *binding) error {
 	return s.inTx(ctx, func(tx pgx.Tx) error {
 		if err := dropRoles(ctx, tx, []string{bd.login}); err != nil {

@@ -61,6 +61,7 @@ func Start(ctx context.Context) (*Server, error) {
 	return s, nil
 }
 
+// setUp leaves what it made to Stop, also when it fails half way.
 func (s *Server) setUp(ctx context.Context) error {
 	if err := s.chooseUser(); err != nil {
 		return err
@@ -118,7 +119,7 @@ func (s *Server) Resume(ctx context.Context) error {
 	//nolint:gosec // the program is PostgreSQL, the arguments are ours
 	cmd := exec.CommandContext(context.WithoutCancel(ctx), filepath.Join(s.bin, "postgres"),
 		"-D", s.dataDir(), "-k", s.SocketDir, "-p", strconv.Itoa(s.Port),
-		"-c", "listen_addresses="+s.Host, "-c", "max_connections=200", "-c", "max_prepared_transactions=5",
+		"-c", "listen_addresses="+s.Host, "-c", "max_connections=200", "-c", "max_prepared_transactions=20",
 		// The data outlives no test: speed before durability.
 		"-c", "fsync=off", "-c", "full_page_writes=off")
 	cmd.Stdout, cmd.Stderr = logFile, logFile
@@ -173,6 +174,7 @@ func (s *Server) awaitReady(ctx context.Context, exited <-chan struct{}) error {
 
 func (s *Server) dataDir() string { return filepath.Join(s.root, "data") }
 
+// logTail is what PostgreSQL said last, for errors: its log goes with the test.
 func (s *Server) logTail() string {
 	data, _ := os.ReadFile(filepath.Join(s.root, "log"))
 	if len(data) > 2000 {
