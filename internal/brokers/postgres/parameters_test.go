@@ -2,6 +2,7 @@ package postgres_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -10,6 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/svc-cat/catalog/osb"
+	"github.com/svc-cat/catalog/osb/broker"
 )
 
 func TestEachEncodingOfTheSchemaMakesADatabase(t *testing.T) {
@@ -50,6 +52,7 @@ func TestExtensionsAreThereAndUsable(t *testing.T) {
 func TestParametersThatAreRefused(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
+	schema := fetchCatalog(t, f).Services[0].Plans[0].ProvisionSchema()
 	for name, tc := range map[string]struct {
 		parameters string
 		want       []string
@@ -80,6 +83,21 @@ func TestParametersThatAreRefused(t *testing.T) {
 			f.requireNothingLeft(t, r.InstanceID)
 		})
 	}
+	for name, parameters := range map[string]string{
+		"many items":  `{"extensions":[` + strings.Repeat(`1,`, 5000) + `1]}`,
+		"many names":  `{` + manyNames(1500) + `"b":1}`,
+		"large ones":  `{"extensions":["` + strings.Repeat(`x`, 500_000) + `"]}`,
+		"large names": `{"` + strings.Repeat(`x`, 10_000) + `":1}`,
+	} {
+		t.Run("an answer stays short: "+name, func(t *testing.T) {
+			t.Parallel()
+			err := f.broker.Validate(t.Context(), broker.Validation{Operation: osb.OpProvision, Schema: schema, Parameters: osb.RawJSON(parameters)})
+			var told *broker.Error
+			require.ErrorAs(t, err, &told)
+			assert.Equal(t, 400, told.Status)
+			assert.Less(t, len(told.Description), 4<<10)
+		})
+	}
 	t.Run("a parameter of a binding", func(t *testing.T) {
 		t.Parallel()
 		r := bindRequest(f.provision(t), uuid.NewString())
@@ -88,6 +106,14 @@ func TestParametersThatAreRefused(t *testing.T) {
 		require.True(t, osb.IsKind(err, osb.KindRejected), "%v", err)
 		assert.Contains(t, osb.AsError(err).Description, "takes no parameters")
 	})
+}
+
+func manyNames(n int) string {
+	var all strings.Builder
+	for i := range n {
+		fmt.Fprintf(&all, `"a%d":1,`, i)
+	}
+	return all.String()
 }
 
 func TestExtensionsOnOfferAreThoseThatTheServerHasToo(t *testing.T) {
@@ -112,6 +138,7 @@ func TestExtensionsOnOfferAreThoseThatTheServerHasToo(t *testing.T) {
 func TestCatalogIsWhatPlatformsNeed(t *testing.T) {
 	t.Parallel()
 	catalog := fetchCatalog(t, newFixture(t))
+	require.NoError(t, broker.CheckCatalog(catalog))
 	require.Len(t, catalog.Services, 1)
 	s := catalog.Services[0]
 	assert.Equal(t, "postgresql", s.Name)

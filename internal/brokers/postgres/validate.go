@@ -52,12 +52,24 @@ func compileSchema(raw osb.RawJSON) (*jsonschema.Schema, error) {
 	return compiled, nil
 }
 
+// Bounds on what users send and are told. The schema's own limits do not help:
+// each fault is reported, and a request has room for hundreds of thousands.
+const (
+	maxParameters = 16 << 10 // bytes, far above what the schema can ask for
+	maxSentences  = 5
+	maxWords      = 50 // above the number of extensions that any server offers at a time
+)
+
 // Validate is the hook for the kit's Options.Validate: it refuses parameters
-// outside the plan's schema with sentences that name each field, never its value.
+// outside the plan's schema with sentences that name the first faulty fields,
+// never their values.
 func (b *Broker) Validate(_ context.Context, v broker.Validation) error {
 	schema, known := b.validator.compiled[string(v.Schema)]
 	if !known {
 		return fmt.Errorf("no compiled schema for operation %s", v.Operation)
+	}
+	if len(v.Parameters) > maxParameters {
+		return broker.BadRequest("parameters are larger than %d bytes; this service needs far fewer", maxParameters)
 	}
 	document, err := jsonschema.UnmarshalJSON(bytes.NewReader(v.Parameters))
 	if err != nil {
@@ -75,7 +87,11 @@ func (b *Broker) Validate(_ context.Context, v broker.Validation) error {
 		sentences = append(sentences, sentence(leaf, schema))
 	}
 	slices.Sort(sentences)
-	return broker.BadRequest("%s", strings.Join(slices.Compact(sentences), "; "))
+	sentences = slices.Compact(sentences)
+	if more := len(sentences) - maxSentences; more > 0 {
+		sentences = append(sentences[:maxSentences], fmt.Sprintf("and %d more faults", more))
+	}
+	return broker.BadRequest("%s", strings.Join(sentences, "; "))
 }
 
 // leaves are the errors that have no further cause.
@@ -90,6 +106,8 @@ func leaves(e *jsonschema.ValidationError) []*jsonschema.ValidationError {
 	return all
 }
 
+// sentence says what is wrong with one field by the kinds of rule that our
+// schemas have. The library's own sentences would quote the value.
 func sentence(e *jsonschema.ValidationError, schema *jsonschema.Schema) string {
 	field := "parameters"
 	if len(e.InstanceLocation) > 0 {
@@ -125,7 +143,11 @@ func knownFields(schema *jsonschema.Schema) string {
 // words lists names; those that came with the request are cut and quoted.
 func words[T any](items []T) string {
 	var all []string
-	for _, item := range items {
+	for i, item := range items {
+		if i == maxWords {
+			all = append(all, fmt.Sprintf("and %d more", len(items)-i))
+			break
+		}
 		all = append(all, fmt.Sprintf("%.64q", fmt.Sprint(item)))
 	}
 	return strings.Join(all, ", ")
