@@ -1,9 +1,12 @@
 package postgres_test
 
 import (
+	"context"
 	"log/slog"
+	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -75,6 +78,24 @@ func TestStartWithoutWhatItTakes(t *testing.T) {
 			assert.Equal(t, tc.permanent, postgres.IsPermanent(err))
 		})
 	}
+}
+
+// A server that takes connections and says nothing must not keep the broker from
+// saying why it waits.
+func TestStartOnAServerThatSaysNothing(t *testing.T) {
+	t.Parallel()
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	defer silent.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	_, err = postgres.New(ctx, postgres.Config{
+		DSN: "postgres://u:hidden-password@" + silent.Addr().String() + "/db?sslmode=disable", OperationTimeout: 200 * time.Millisecond,
+	})
+	require.ErrorContains(t, err, "connect to PostgreSQL")
+	require.NoError(t, ctx.Err(), "it gave up by itself")
+	assert.False(t, postgres.IsPermanent(err))
+	assert.NotContains(t, err.Error(), "hidden-password")
 }
 
 func TestPublicAddressIsWhatClientsAreTold(t *testing.T) {

@@ -15,7 +15,11 @@ import (
 // Sent again it returns the same credentials, which is why the password is kept,
 // sealed (B17).
 func (b *Broker) Bind(ctx context.Context, r *osb.BindRequest) (*osb.BindResponse, error) {
-	if err := checkIDs(r.InstanceID, r.BindingID); err != nil {
+	ids := []string{r.InstanceID, r.BindingID}
+	if r.PredecessorBindingID != "" {
+		ids = append(ids, r.PredecessorBindingID)
+	}
+	if err := checkIDs(ids...); err != nil {
 		return nil, err
 	}
 	out := &osb.BindResponse{}
@@ -79,6 +83,8 @@ func (s *session) bindableInstance(ctx context.Context, r *osb.BindRequest) (*in
 }
 
 // checkRepeat decides whether a bind request may go on with a record that is there.
+// Bindings take no parameters, so the instance is all in which two requests for
+// one id can differ (B17).
 func (bd *binding) checkRepeat(in *instance) error {
 	if bd.instanceID != in.id {
 		return errOtherBinding
@@ -113,14 +119,27 @@ func (s *session) intendBinding(ctx context.Context, in *instance, id string) (*
 		}
 		return execAll(ctx, tx, "ALTER ROLE "+quoteName(bd.login)+" SET role = "+quoteText(in.owner))
 	})
-	if hasCode(err, codeDuplicateObject, codeUniqueViolation) {
-		return nil, nameTaken("role", bd.login)
-	}
-	if err != nil {
+	switch {
+	case hasCode(err, codeDuplicateObject, codeUniqueViolation):
+		return nil, s.whoHas(ctx, bd)
+	case err != nil:
 		return nil, err
 	}
 	s.step("binding intended")
 	return bd, nil
+}
+
+// whoHas tells why a binding could not be recorded that was not there a moment
+// ago: another instance, which has a lock of its own, took the id meanwhile, or
+// somebody else has made a role of the login's name.
+func (s *session) whoHas(ctx context.Context, bd *binding) error {
+	switch _, err := loadBinding(ctx, s.conn, bd.id); {
+	case errors.Is(err, errNoRecord):
+		return nameTaken("role", bd.login)
+	case err != nil:
+		return err
+	}
+	return errOtherBinding
 }
 
 // buildBinding brings a binding from intended to ready.

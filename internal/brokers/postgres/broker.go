@@ -30,7 +30,8 @@ type Config struct {
 	SSLMode string
 	// Extensions may be asked for, as far as the server has them; nil means DefaultExtensions.
 	Extensions []string
-	// OperationTimeout bounds one request; zero means DefaultOperationTimeout.
+	// OperationTimeout bounds one request, and one attempt to start; zero means
+	// DefaultOperationTimeout.
 	OperationTimeout time.Duration
 	// Log is told what was made and dropped, never a password. Nil means no log.
 	Log *slog.Logger
@@ -77,7 +78,7 @@ func New(ctx context.Context, cfg Config) (*Broker, error) {
 		b.operationTimeout = DefaultOperationTimeout
 	}
 	var err error
-	if b.server, err = openServer(ctx, cfg.DSN); err != nil {
+	if b.server, err = openServer(ctx, cfg.DSN, b.operationTimeout); err != nil {
 		return nil, err
 	}
 	if err := b.configure(cfg); err != nil {

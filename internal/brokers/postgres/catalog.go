@@ -70,6 +70,8 @@ func newCatalog(extensions []string) (*osb.Catalog, error) {
 	return &osb.Catalog{Services: []osb.Service{service}}, nil
 }
 
+// offer is the plan's entry in the catalog. All plans share their schemas; only
+// what the server is asked for differs.
 func (p plan) offer(schemas *osb.Schemas) (osb.Plan, error) {
 	metadata, err := json.Marshal(planMetadata{
 		DisplayName: p.displayName,

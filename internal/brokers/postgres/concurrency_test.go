@@ -106,6 +106,28 @@ func TestBindWaitsForAShortOperationToEnd(t *testing.T) {
 	require.NoError(t, <-done)
 }
 
+// Two instances are locked apart from each other, so a binding id that is new to
+// both requests can be taken between the look and the record.
+func TestABindingIDThatAnotherInstanceTakesMeanwhile(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	id, other, bid := f.provision(t), f.provision(t), uuid.NewString()
+	admin, onlooker := connect(t, f.config.DSN), connect(t, f.config.DSN)
+	runSQL(t, admin, "BEGIN", "INSERT INTO postgres_broker.bindings VALUES ('"+bid+"', '"+other+"', 'intended', 'taken', '')")
+	done := make(chan error, 1)
+	go func() {
+		_, err := f.client.Bind(t.Context(), bindRequest(id, bid))
+		done <- err
+	}()
+	require.Eventually(t, func() bool {
+		return queryOne[int](t, onlooker, "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'") == 1
+	}, patienceOfTests, tick)
+	runSQL(t, admin, "COMMIT")
+	err := <-done
+	require.True(t, osb.IsKind(err, osb.KindConflict), "%v", err)
+	assert.Contains(t, osb.AsError(err).Description, "choose a new binding id")
+}
+
 // Nothing but success and ConcurrencyError comes out of a crowd, whatever it asks.
 func TestACrowdOnOneInstance(t *testing.T) {
 	t.Parallel()
@@ -236,6 +258,34 @@ func TestTheWorkIsFinishedWhenTheClientHangsUp(t *testing.T) {
 		_, err := f.client.GetInstance(t.Context(), &osb.GetInstanceRequest{InstanceID: id})
 		return err == nil
 	}, patienceOfTests, tick)
+}
+
+func TestAFetchThatTakesTooLong(t *testing.T) {
+	t.Parallel()
+	cfg := newFixture(t).config
+	cfg.OperationTimeout = time.Second
+	cfg.DSN += "&lock_timeout=0"
+	f := fixtureWith(t, cfg)
+	id := f.provision(t)
+	b := f.bind(t, id)
+	holder := connect(t, cfg.DSN)
+	runSQL(t, holder, "BEGIN", "LOCK TABLE postgres_broker.instances")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	for name, fetch := range map[string]func() error{
+		"instance": func() error {
+			_, err := f.client.GetInstance(ctx, &osb.GetInstanceRequest{InstanceID: id})
+			return err
+		},
+		"binding": func() error {
+			_, err := f.client.GetBinding(ctx, &osb.GetBindingRequest{InstanceID: id, BindingID: b.id})
+			return err
+		},
+	} {
+		err := fetch()
+		require.True(t, osb.IsKind(err, osb.KindUnavailable), "%s: %v", name, err)
+		assert.Contains(t, osb.AsError(err).Description, "took too long", name)
+	}
 }
 
 func TestAnOperationThatTakesTooLong(t *testing.T) {

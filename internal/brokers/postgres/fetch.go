@@ -10,6 +10,8 @@ import (
 // GetInstance tells what an instance was provisioned with (B22). It waits for no
 // lock: a record is always whole.
 func (b *Broker) GetInstance(ctx context.Context, r *osb.GetInstanceRequest) (*osb.GetInstanceResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.operationTimeout)
+	defer cancel()
 	in, err := b.readyInstance(ctx, r.InstanceID)
 	if err != nil {
 		return nil, b.answer(err)
@@ -19,6 +21,8 @@ func (b *Broker) GetInstance(ctx context.Context, r *osb.GetInstanceRequest) (*o
 
 // GetBinding tells the credentials again (B22).
 func (b *Broker) GetBinding(ctx context.Context, r *osb.GetBindingRequest) (*osb.GetBindingResponse, error) {
+	ctx, cancel := context.WithTimeout(ctx, b.operationTimeout)
+	defer cancel()
 	if err := checkIDs(r.BindingID); err != nil {
 		return nil, err
 	}
@@ -44,6 +48,8 @@ func (b *Broker) GetBinding(ctx context.Context, r *osb.GetBindingRequest) (*osb
 	return &osb.GetBindingResponse{BindingData: data}, nil
 }
 
+// readyInstance finds an instance that is neither half made nor half gone. To a
+// platform the first does not exist yet, the second is busy.
 func (b *Broker) readyInstance(ctx context.Context, id string) (*instance, error) {
 	if err := checkIDs(id); err != nil {
 		return nil, err

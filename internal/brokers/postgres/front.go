@@ -38,6 +38,8 @@ func (f *Front) Open(b *Broker, api http.Handler) { f.ready.Store(&opened{b, api
 // ServeHTTP answers a probe or a platform.
 func (f *Front) ServeHTTP(w http.ResponseWriter, r *http.Request) { f.mux.ServeHTTP(w, r) }
 
+// serveAPI asks nobody to log in while there is no Broker: a 401 would tell a
+// platform that its credentials are wrong, and it learns nothing but to wait.
 func (f *Front) serveAPI(w http.ResponseWriter, r *http.Request) {
 	o := f.ready.Load()
 	if o == nil {
@@ -50,6 +52,8 @@ func (f *Front) serveAPI(w http.ResponseWriter, r *http.Request) {
 	o.api.ServeHTTP(w, r)
 }
 
+// readyz takes the Pod out of the Service while PostgreSQL does not answer. It
+// tells a caller that it fails, and the log why: who asks has not logged in.
 func (f *Front) readyz(w http.ResponseWriter, r *http.Request) {
 	o := f.ready.Load()
 	if o == nil {

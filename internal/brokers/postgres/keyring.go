@@ -58,6 +58,8 @@ func ParseKeyring(text string) (*Keyring, error) {
 	return k, nil
 }
 
+// newSealingKey names the key by its hash: the name is stored beside what it
+// sealed and must tell nothing of the key.
 func newSealingKey(raw []byte) (sealingKey, error) {
 	block, err := aes.NewCipher(raw)
 	if err != nil {
@@ -84,6 +86,8 @@ func (k *Keyring) seal(password, owner string) ([]byte, error) {
 	return key.aead.Seal(out, nonce, []byte(password), []byte(owner)), nil
 }
 
+// open finds the key by its id, so that a key that is missing, which an operator
+// can mend, is told apart from a sealed password that was changed.
 func (k *Keyring) open(sealed []byte, owner string) (string, error) {
 	if len(sealed) < 1+keyIDSize || sealed[0] != sealVersion {
 		return "", errors.New("not a sealed password of this version")

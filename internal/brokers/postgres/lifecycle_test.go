@@ -54,7 +54,7 @@ func TestDeprovisionEndsSessionsAndLeftBindings(t *testing.T) {
 		// What a binding leaves outside its database goes as well.
 		"COMMIT", "BEGIN", "INSERT INTO held VALUES (1)", "PREPARE TRANSACTION 'left-"+id+"'", "BEGIN", "SELECT 1")
 	elsewhere := connect(t, shared.DSNFor(postgres.LoginName(b.id), b.password(), "postgres"))
-	runSQL(t, elsewhere, "SELECT lo_create(0)")
+	runSQL(t, elsewhere, "SELECT lo_create(0)", "BEGIN", "SELECT lo_create(0)", "PREPARE TRANSACTION 'elsewhere-"+id+"'")
 
 	_, err := f.deprovision(t, id)
 	require.NoError(t, err)
@@ -175,9 +175,11 @@ func TestRotationMakesASecondLoginBesideTheFirst(t *testing.T) {
 	require.NoError(t, f.unbind(t, id, old.id))
 	connect(t, fresh.uri)
 
-	_, err = f.client.Bind(t.Context(), &osb.BindRequest{InstanceID: id, BindingID: uuid.NewString(), PredecessorBindingID: old.id})
-	require.True(t, osb.IsKind(err, osb.KindRejected), "%v", err)
-	assert.Contains(t, osb.AsError(err).Description, "predecessor_binding_id")
+	for want, predecessor := range map[string]string{"predecessor_binding_id": old.id, "NUL": "a\x00b"} {
+		_, err = f.client.Bind(t.Context(), &osb.BindRequest{InstanceID: id, BindingID: uuid.NewString(), PredecessorBindingID: predecessor})
+		require.True(t, osb.IsKind(err, osb.KindRejected), "%v", err)
+		assert.Contains(t, osb.AsError(err).Description, want)
+	}
 }
 
 func TestIdsOfAnyKind(t *testing.T) {

@@ -5,6 +5,8 @@ import (
 	"time"
 )
 
+// The pauses between attempts to start: short at first, for PostgreSQL is often
+// started beside the broker; never so long that an operator wonders.
 const (
 	firstRetry = 500 * time.Millisecond
 	lastRetry  = 10 * time.Second

@@ -10,10 +10,11 @@ const (
 
 // plan is what makes one plan differ from another.
 type plan struct {
-	id              string
-	name            string
-	displayName     string
-	description     string
+	id          string
+	name        string
+	displayName string
+	description string
+	// connectionLimit is the database's: all bindings of an instance share it.
 	connectionLimit int
 }
 

@@ -41,6 +41,8 @@ func (b *Broker) Provision(ctx context.Context, r *osb.ProvisionRequest) (*osb.P
 	return out, nil
 }
 
+// newInstance is what the request asks for, as it would be recorded. What is
+// wrong with the request is said before it costs a connection or a lock.
 func newInstance(r *osb.ProvisionRequest) (*instance, error) {
 	if err := checkIDs(r.InstanceID, r.OrganizationGUID, r.SpaceGUID); err != nil {
 		return nil, err
@@ -99,9 +101,12 @@ func (s *session) intendInstance(ctx context.Context, in *instance) error {
 // part may have been done by an attempt that did not live to record it.
 func (s *session) buildInstance(ctx context.Context, in *instance) error {
 	p, known := planByID(in.planID)
+	if !known {
+		return fmt.Errorf("record of instance %s has plan %s, which this broker does not offer", in.id, in.planID)
+	}
 	params, err := parseParameters(in.parameters)
-	if err != nil || !known {
-		return fmt.Errorf("record of instance %s has a plan or parameters that this broker does not know: %w", in.id, err)
+	if err != nil {
+		return fmt.Errorf("read the recorded parameters of instance %s: %w", in.id, err)
 	}
 	if in.state == stateIntended {
 		if err := s.ensureDatabase(ctx, in, params.Encoding); err != nil {
@@ -152,6 +157,8 @@ func (s *session) ensureDatabase(ctx context.Context, in *instance, encoding str
 	return nameTaken("database", in.database)
 }
 
+// createDatabaseSQL lets nobody connect yet: PUBLIC may until takeDatabase
+// revokes it, and what strangers put in before could not be told from ours.
 func (s *session) createDatabaseSQL(in *instance, encoding string) string {
 	// template0 takes any encoding, and holds nothing that somebody put into template1.
 	sql := "CREATE DATABASE " + quoteName(in.database) + " OWNER " + quoteName(in.owner) +

@@ -61,6 +61,8 @@ func dropRoles(ctx context.Context, tx pgx.Tx, names []string) error {
 	return nil
 }
 
+// existingRoles are those of the names, all from our records, that the server
+// has: DROP ROLE knows IF EXISTS, ALTER ROLE does not.
 func existingRoles(ctx context.Context, q querier, names []string) ([]string, error) {
 	rows, err := q.Query(ctx, "SELECT rolname::text FROM pg_roles WHERE rolname = ANY ($1) ORDER BY rolname", names)
 	if err != nil {

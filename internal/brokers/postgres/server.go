@@ -50,7 +50,11 @@ type facts struct {
 }
 
 // openServer connects, brings the broker's schema up to date and reads the facts.
-func openServer(ctx context.Context, dsn string) (*server, error) {
+// It takes no longer than limit: a server that accepts and says nothing must not
+// keep the broker from saying why it waits.
+func openServer(ctx context.Context, dsn string, limit time.Duration) (*server, error) {
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	s := &server{}
 	var err error
 	if s.config, err = parseDSN(dsn); err != nil {
@@ -96,6 +100,8 @@ func parseDSN(dsn string) (*pgxpool.Config, error) {
 	return config, nil
 }
 
+// prepare reads the facts before it migrates: on a server that is too old, or
+// with too few rights, nothing is made.
 func (s *server) prepare(ctx context.Context) error {
 	conn, err := s.pool.Acquire(ctx)
 	if err != nil {
