@@ -6,31 +6,39 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/svc-cat/catalog/internal/brokers/postgres"
 	"github.com/svc-cat/catalog/osb/broker"
 )
 
+// newCommand is the command line. Log lines go to log, so that tests can read them.
 func newCommand(log io.Writer) *cobra.Command {
 	o := &options{}
+	// A set of its own: cobra's --help and --version are not of the environment,
+	// where POSTGRES_BROKER_VERSION may well mean something else.
+	flags := pflag.NewFlagSet("postgres-broker", pflag.ContinueOnError)
+	o.bind(flags)
 	cmd := &cobra.Command{
-		Use:   "postgres-broker",
-		Short: "Offer databases of a PostgreSQL server as an Open Service Broker",
+		Use:     "postgres-broker",
+		Short:   "Offer databases of a PostgreSQL server as an Open Service Broker",
+		Version: version,
 		Long: "Offer databases of a PostgreSQL server as an Open Service Broker (API 2.17).\n\n" +
 			"Each flag can be given as an environment variable too: --public-host is POSTGRES_BROKER_PUBLIC_HOST.",
 		Args:          cobra.NoArgs,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := fromEnvironment(cmd.Flags(), os.LookupEnv); err != nil {
+			if err := fromEnvironment(flags, os.LookupEnv); err != nil {
 				return err
 			}
 			return run(cmd.Context(), o, log)
 		},
 	}
-	o.bind(cmd.Flags())
+	cmd.Flags().AddFlagSet(flags)
 	return cmd
 }
 
@@ -66,10 +74,12 @@ func run(ctx context.Context, o *options, w io.Writer) error {
 		}
 		opened <- b
 	}()
-	log.Info("Listening", "address", o.listen, "tls", tlsConfig != nil)
-	err = broker.Serve(ctx, front, broker.ServerConfig{
-		Addr: o.listen, TLS: tlsConfig, ShutdownTimeout: o.shutdownTimeout, Logger: log,
-	})
+	log.Info("Listening", "version", version, "address", o.listen, "tls", tlsConfig != nil)
+	server := o.server(log)
+	server.TLS = tlsConfig
+	err = broker.Serve(ctx, front, server)
+	// Whatever ended the serving, the search for PostgreSQL ends with it, and the
+	// connections are closed after the last request, not under it.
 	stop(nil)
 	if b := <-opened; b != nil {
 		b.Close()
@@ -103,6 +113,15 @@ func open(ctx context.Context, front *postgres.Front, cfg postgres.Config, s sec
 	return b, nil
 }
 
+// server says where and how long to serve. The HTTP server's own limit must not
+// be the shorter one: it would cut off an answer after the work was done.
+func (o *options) server(log *slog.Logger) broker.ServerConfig {
+	return broker.ServerConfig{
+		Addr: o.listen, Logger: log, ShutdownTimeout: o.shutdownTimeout, WriteTimeout: o.operationTimeout + time.Minute,
+	}
+}
+
+// config is what the broker needs of the flags and the secrets.
 func (o *options) config(s secrets, log *slog.Logger) postgres.Config {
 	return postgres.Config{
 		DSN: s.dsn, Keys: s.keys, PublicHost: o.publicHost, PublicPort: o.publicPort, SSLMode: o.sslMode,

@@ -259,6 +259,41 @@ func TestStartsThatFailSayWhatToDo(t *testing.T) {
 	}
 }
 
+// The environment of a Pod has variables that nobody thought of as flags.
+func TestVersionIsPrintedAndNoFlagOfTheEnvironment(t *testing.T) {
+	t.Setenv("POSTGRES_BROKER_VERSION", "15")
+	t.Setenv("POSTGRES_BROKER_HELP", "see the wiki")
+	var out bytes.Buffer
+	cmd := newCommand(io.Discard)
+	cmd.SetArgs([]string{"--version"})
+	cmd.SetOut(&out)
+	require.NoError(t, cmd.ExecuteContext(t.Context()))
+	assert.Equal(t, "postgres-broker version dev", strings.TrimSpace(out.String()))
+
+	cmd = newCommand(io.Discard)
+	cmd.SetArgs([]string{"--sslmode", "maybe"})
+	require.ErrorContains(t, cmd.ExecuteContext(t.Context()), "--sslmode", "the two variables are no fault")
+}
+
+func TestNoAnswerIsCutOffBeforeItsOperationIs(t *testing.T) {
+	t.Parallel()
+	o := &options{operationTimeout: time.Hour, shutdownTimeout: 2 * time.Hour}
+	cfg := o.server(nil)
+	assert.Greater(t, cfg.WriteTimeout, o.operationTimeout)
+	assert.Equal(t, o.shutdownTimeout, cfg.ShutdownTimeout)
+}
+
+// One Secret is read here and by the platform: both must see the same password.
+func TestASecretIsAllOfItsFileButTheLineEnd(t *testing.T) {
+	t.Parallel()
+	o := &options{
+		usernameFile: file(t, "user\r"), passwordFile: file(t, " a word "), encryptionKeyFile: file(t, " "+testKey+" "), dsnFile: file(t, " postgres://h "),
+	}
+	s, err := o.readSecrets(func(string) (string, bool) { return "", false })
+	require.NoError(t, err)
+	assert.Equal(t, secrets{username: "user", password: " a word ", dsn: "postgres://h", keys: s.keys}, s)
+}
+
 func TestFlagsFromTheEnvironment(t *testing.T) {
 	t.Parallel()
 	environment := map[string]string{

@@ -24,6 +24,7 @@ const envPrefix = "POSTGRES_BROKER_"
 // seen by everybody who may list processes.
 const dsnEnv = envPrefix + "DSN"
 
+// options are the flags as given; check says whether they go together.
 type options struct {
 	listen            string
 	tlsCertFile       string
@@ -42,6 +43,8 @@ type options struct {
 	logFormat         string
 }
 
+// bind names a flag for each option. The timeouts fit into one another: a request
+// is over before the platform stops waiting, a stop takes a little longer.
 func (o *options) bind(f *pflag.FlagSet) {
 	f.StringVar(&o.listen, "listen", ":8080", "address to serve platforms and probes on")
 	f.StringVar(&o.tlsCertFile, "tls-cert-file", "", "certificate to serve HTTPS with, PEM; read again for each connection")
@@ -60,11 +63,13 @@ func (o *options) bind(f *pflag.FlagSet) {
 	f.StringVar(&o.logFormat, "log-format", "json", "json or text")
 }
 
+// sslModes are libpq's, weakest first; applications are told one of them.
 func sslModes() []string {
 	return []string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
 }
 
-// fromEnvironment sets each flag that was not given from its variable.
+// fromEnvironment sets each flag that was not given from its variable. All that
+// are wrong are told at once: each would cost a restart.
 func fromEnvironment(f *pflag.FlagSet, lookup func(string) (string, bool)) error {
 	var errs []error
 	f.VisitAll(func(flag *pflag.Flag) {
@@ -122,6 +127,8 @@ type secrets struct {
 	keys     *postgres.Keyring
 }
 
+// readSecrets reads all of them before anything is served, so that what is
+// missing ends the start with a sentence instead of each request with a 401.
 func (o *options) readSecrets(lookup func(string) (string, bool)) (secrets, error) {
 	var s secrets
 	var err error
@@ -142,9 +149,11 @@ func (o *options) readSecrets(lookup func(string) (string, bool)) (secrets, erro
 	return s, err
 }
 
+// readDSN prefers the file: a variable may be left over from another deployment.
 func (o *options) readDSN(lookup func(string) (string, bool)) (string, error) {
 	if o.dsnFile != "" {
-		return readSecret("dsn-file", o.dsnFile)
+		dsn, err := readSecret("dsn-file", o.dsnFile)
+		return strings.TrimSpace(dsn), err
 	}
 	if dsn, _ := lookup(dsnEnv); dsn != "" {
 		return dsn, nil
@@ -152,7 +161,9 @@ func (o *options) readDSN(lookup func(string) (string, bool)) (string, error) {
 	return "", errors.New("no DSN of PostgreSQL; give --dsn-file, or the DSN itself in " + dsnEnv)
 }
 
-// readSecret reads a file of one value; white space around it does not count.
+// readSecret reads a file of one value. The line end behind it does not count,
+// and nothing else is cut off: osb.BasicAuth, which may read the same Secret on
+// the platform's side, does just so.
 func readSecret(flag, path string) (string, error) {
 	if path == "" {
 		return "", fmt.Errorf("--%s is required", flag)
@@ -161,8 +172,8 @@ func readSecret(flag, path string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("read --%s: %w", flag, err)
 	}
-	value := strings.TrimSpace(string(raw))
-	if value == "" {
+	value := strings.TrimRight(string(raw), "\r\n")
+	if strings.TrimSpace(value) == "" {
 		return "", fmt.Errorf("the file of --%s is empty", flag)
 	}
 	return value, nil
