@@ -58,22 +58,46 @@ func (b *CachedBindings) Get(ctx context.Context, namespace, name string) (*v1be
 	return obj, nil
 }
 
-// CacheByObject is the cache that the webhook's process needs: ServiceBindings
-// with little more than the names of their Secrets. Objects are shared, not
-// copied, on each read; nobody here writes to them.
-func CacheByObject() map[client.Object]cache.ByObject {
-	return map[client.Object]cache.ByObject{
-		&v1beta1.ServiceBinding{}: {Transform: trim, UnsafeDisableDeepCopy: ptr.To(true)},
+// Cached are the kinds that the webhook's process keeps.
+func Cached() []client.Object {
+	return []client.Object{
+		&v1beta1.ServiceBinding{},
+		&v1beta1.ClusterServiceClass{}, &v1beta1.ClusterServicePlan{}, &v1beta1.ServiceClass{}, &v1beta1.ServicePlan{},
 	}
 }
 
-// trim drops what injection does not read (see inject.Observe), so that many
-// bindings fit into little memory.
-func trim(obj any) (any, error) {
-	b, ok := obj.(*v1beta1.ServiceBinding)
-	if !ok {
-		return obj, nil
+// CacheByObject is the cache that the webhook's process needs: ServiceBindings
+// with little more than the names of their Secrets, classes and plans without
+// what is for people. Objects are shared, not copied, on each read; nobody here
+// writes to them.
+func CacheByObject() map[client.Object]cache.ByObject {
+	out := map[client.Object]cache.ByObject{}
+	for _, o := range Cached() {
+		out[o] = cache.ByObject{Transform: trim, UnsafeDisableDeepCopy: ptr.To(true)}
 	}
+	return out
+}
+
+// trim drops what admission does not read, so that many objects fit into little
+// memory.
+func trim(obj any) (any, error) {
+	switch o := obj.(type) {
+	case *v1beta1.ServiceBinding:
+		return trimBinding(o), nil
+	case *v1beta1.ClusterServiceClass:
+		o.ManagedFields, o.Spec.ExternalMetadata, o.Spec.Description = nil, nil, ""
+	case *v1beta1.ServiceClass:
+		o.ManagedFields, o.Spec.ExternalMetadata, o.Spec.Description = nil, nil, ""
+	case *v1beta1.ClusterServicePlan:
+		o.ManagedFields, o.Spec.ExternalMetadata, o.Spec.Description = nil, nil, ""
+	case *v1beta1.ServicePlan:
+		o.ManagedFields, o.Spec.ExternalMetadata, o.Spec.Description = nil, nil, ""
+	}
+	return obj, nil
+}
+
+// trimBinding keeps what injection reads (see inject.Observe).
+func trimBinding(b *v1beta1.ServiceBinding) *v1beta1.ServiceBinding {
 	out := &v1beta1.ServiceBinding{}
 	out.Name, out.Namespace, out.UID = b.Name, b.Namespace, b.UID
 	out.ResourceVersion, out.Generation = b.ResourceVersion, b.Generation
@@ -81,12 +105,12 @@ func trim(obj any) (any, error) {
 	out.Spec.SecretName = b.Spec.SecretName
 	out.Status.Binding, out.Status.EnvSecretName = b.Status.Binding, b.Status.EnvSecretName
 	if out.Status.Binding != nil {
-		return out, nil // nobody asks a binding with credentials how it is
+		return out // nobody asks a binding with credentials how it is
 	}
 	for _, c := range b.Status.Conditions {
 		if c.Type == v1beta1.ConditionReady || c.Type == v1beta1.ConditionFailed {
 			out.Status.Conditions = append(out.Status.Conditions, c)
 		}
 	}
-	return out, nil
+	return out
 }

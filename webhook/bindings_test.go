@@ -3,6 +3,7 @@ package webhook_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -10,8 +11,10 @@ import (
 	"github.com/stretchr/testify/require"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/utils/ptr"
 	ctrlclient "sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/svc-cat/catalog/api/v1beta1"
@@ -129,12 +132,29 @@ func TestTheCacheKeepsWhatInjectionReads(t *testing.T) {
 
 func transformOf(t *testing.T) func(any) (any, error) {
 	t.Helper()
-	byObject := webhook.CacheByObject()
-	require.Len(t, byObject, 1, "the webhook caches bindings, and nothing else")
-	for obj, config := range byObject {
-		require.IsType(t, &v1beta1.ServiceBinding{}, obj)
+	var transform func(any) (any, error)
+	for obj, config := range webhook.CacheByObject() {
+		require.Contains(t, []string{"*v1beta1.ServiceBinding", "*v1beta1.ClusterServiceClass", "*v1beta1.ClusterServicePlan",
+			"*v1beta1.ServiceClass", "*v1beta1.ServicePlan"}, fmt.Sprintf("%T", obj), "the webhook caches nothing else, Secrets least of all")
 		require.True(t, *config.UnsafeDisableDeepCopy)
-		return config.Transform
+		transform = config.Transform
 	}
-	return nil
+	return transform
+}
+
+func TestTheCacheKeepsOfPlansWhatAdmissionReads(t *testing.T) {
+	t.Parallel()
+	spec := v1beta1.CommonServicePlanSpec{
+		ExternalName: "small", ExternalID: "id", Description: "for people", ExternalMetadata: &runtime.RawExtension{Raw: []byte(`{"bullets":[]}`)},
+		PlanUpdatable: ptr.To(true), InstanceCreateParameterSchema: &runtime.RawExtension{Raw: []byte(`{}`)},
+	}
+	kept := spec
+	kept.Description, kept.ExternalMetadata = "", nil
+	transform := transformOf(t)
+	out, err := transform(&v1beta1.ClusterServicePlan{Spec: v1beta1.ClusterServicePlanSpec{CommonServicePlanSpec: spec}})
+	require.NoError(t, err)
+	assert.Equal(t, &v1beta1.ClusterServicePlan{Spec: v1beta1.ClusterServicePlanSpec{CommonServicePlanSpec: kept}}, out)
+	out, err = transform(&v1beta1.ServicePlan{Spec: v1beta1.ServicePlanSpec{CommonServicePlanSpec: spec}})
+	require.NoError(t, err)
+	assert.Equal(t, &v1beta1.ServicePlan{Spec: v1beta1.ServicePlanSpec{CommonServicePlanSpec: kept}}, out)
 }

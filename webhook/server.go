@@ -43,6 +43,8 @@ type ServerOptions struct {
 	GetCertificate func(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	// Injector serves InjectPath. Required.
 	Injector http.Handler
+	// Others serve further paths.
+	Others map[string]http.Handler
 	// DrainPeriod is how long to serve on after the end was announced. The
 	// manager's graceful shutdown timeout must be longer by 10 s.
 	DrainPeriod time.Duration
@@ -147,6 +149,9 @@ func (s *Server) Start(ctx context.Context) error {
 func (s *Server) httpServer() *http.Server {
 	mux := http.NewServeMux()
 	mux.Handle(InjectPath, s.opts.Injector)
+	for path, h := range s.opts.Others {
+		mux.Handle(path, h)
+	}
 	return &http.Server{
 		Handler: mux,
 		TLSConfig: &tls.Config{

@@ -20,8 +20,8 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/metrics"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 
-	"github.com/svc-cat/catalog/api/v1beta1"
 	"github.com/svc-cat/catalog/certs"
+	"github.com/svc-cat/catalog/internal/market"
 	"github.com/svc-cat/catalog/webhook"
 )
 
@@ -78,6 +78,9 @@ func (o *webhookOptions) run(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return fmt.Errorf("set up certificate: %w", err)
 	}
+	if err := market.AddIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
+		return fmt.Errorf("set up cache: %w", err)
+	}
 	server, err := o.server(mgr, cfg, serving)
 	if err != nil {
 		return err
@@ -112,23 +115,30 @@ func (o *webhookOptions) server(mgr ctrl.Manager, cfg *rest.Config, serving *cer
 	if err != nil {
 		return nil, err
 	}
+	admission := &webhook.Admission{Cache: mgr.GetCache(), Live: reader, Log: ctrl.Log.WithName("admission")}
+	others, err := admission.Handlers()
+	if err != nil {
+		return nil, err
+	}
 	return webhook.NewServer(webhook.ServerOptions{
 		Addr: net.JoinHostPort("", strconv.Itoa(o.port)), GetCertificate: serving.GetCertificate,
-		Injector: injector, DrainPeriod: o.drainPeriod, Log: ctrl.Log.WithName("webhook"),
+		Injector: injector, Others: others, DrainPeriod: o.drainPeriod, Log: ctrl.Log.WithName("webhook"),
 	})
 }
 
 // addProbes makes the replica ready only when certificate, listener and cache
 // are up: before that the API server must not call it.
 func addProbes(ctx context.Context, mgr ctrl.Manager, certificate, listener healthz.Checker) error {
-	// Asking for the informer now makes the manager wait for it.
-	if _, err := mgr.GetCache().GetInformer(ctx, &v1beta1.ServiceBinding{}, cache.BlockUntilSynced(false)); err != nil {
-		return fmt.Errorf("set up cache: %w", err)
+	// Asking for the informers now makes the manager wait for them.
+	for _, o := range webhook.Cached() {
+		if _, err := mgr.GetCache().GetInformer(ctx, o, cache.BlockUntilSynced(false)); err != nil {
+			return fmt.Errorf("set up cache: %w", err)
+		}
 	}
 	var synced atomic.Bool
 	cached := func(*http.Request) error {
 		if !synced.Load() {
-			return errors.New("the bindings are not listed yet")
+			return errors.New("bindings, classes and plans are not listed yet")
 		}
 		return nil
 	}
@@ -142,7 +152,7 @@ func addProbes(ctx context.Context, mgr ctrl.Manager, certificate, listener heal
 	if err := mgr.AddHealthzCheck("ping", healthz.Ping); err != nil {
 		return fmt.Errorf("set up probes: %w", err)
 	}
-	for name, check := range map[string]healthz.Checker{"certificate": certificate, "listener": listener, "bindings": cached} {
+	for name, check := range map[string]healthz.Checker{"certificate": certificate, "listener": listener, "cache": cached} {
 		if err := mgr.AddReadyzCheck(name, check); err != nil {
 			return fmt.Errorf("set up probes: %w", err)
 		}

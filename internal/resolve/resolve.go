@@ -106,6 +106,29 @@ func Want(r v1beta1.PlanReference) (Wanted, error) {
 		"No class is named; set spec.clusterServiceClassExternalName (or another of the class fields) to one that \"kubectl get clusterserviceclasses\" lists."}
 }
 
+// PlanField is the field of r for the plan, in the scope and naming style in
+// which r names its class; nil if it names none.
+func PlanField(r *v1beta1.PlanReference) *string {
+	w, err := Want(*r)
+	if err != nil {
+		return nil
+	}
+	field, namespaced := &r.ClusterServicePlanName, &r.ServicePlanName
+	switch w.Style {
+	case ByExternalName:
+		field, namespaced = &r.ClusterServicePlanExternalName, &r.ServicePlanExternalName
+	case ByExternalID:
+		field, namespaced = &r.ClusterServicePlanExternalID, &r.ServicePlanExternalID
+	}
+	if w.Cluster {
+		return field
+	}
+	return namespaced
+}
+
+// PlanName is how w would name a plan.
+func (w Wanted) PlanName(p Plan) string { return planKey(w.Style, p) }
+
 // Kind is the kind of class that is meant.
 func (w Wanted) Kind() string {
 	if w.Cluster {
