@@ -1,0 +1,186 @@
+//go:build integration
+
+package api_test
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+
+	"github.com/svc-cat/catalog/api/v1beta1"
+)
+
+// walkthrough returns the manifests that the documentation leads through.
+func walkthrough(t *testing.T) []*manifest {
+	t.Helper()
+	all := load(t, filepath.Join("..", "examples", "walkthrough"))
+	all = slices.DeleteFunc(all, func(m *manifest) bool { return m.last().obj.GetKind() == "Namespace" })
+	require.Len(t, all, 4)
+	return all
+}
+
+func TestValidManifestsAreAcceptedAgainAndAgain(t *testing.T) {
+	for _, m := range append(load(t, validFolder), walkthrough(t)...) {
+		t.Run(m.name, func(t *testing.T) {
+			prepare(t, m)
+			doc := m.last()
+			live := m.create(t)
+			doc.obj.SetName(live.GetName()) // where the API server made it
+			checkStored(t, m, live)
+
+			for _, verb := range []string{"update", "apply"} {
+				user := as(t, colleague(doc.user()))
+				_, err := user.act(t.Context(), doc, verb, false)
+				require.NoError(t, err, verb)
+				for _, warning := range user.warnings() {
+					assert.True(t, m.expects(warning), "%s: an unexpected warning: %s", verb, warning)
+				}
+				after, err := get(t.Context(), doc.obj)
+				require.NoError(t, err)
+				assert.Equal(t, live.GetUID(), after.GetUID(), verb)
+				assert.Equal(t, live.Object["spec"], after.Object["spec"], "%s: the spec drifts", verb)
+				assert.Equal(t, live.GetGeneration(), after.GetGeneration(), "%s: the generation drifts", verb)
+				assert.ElementsMatch(t, live.GetFinalizers(), after.GetFinalizers(), "%s: finalizers are lost", verb)
+			}
+		})
+	}
+}
+
+// create creates the one object of a valid manifest. A trial goes before, for as
+// long as the webhook may not have seen what the manifest needs.
+func (m *manifest) create(t *testing.T) *unstructured.Unstructured {
+	t.Helper()
+	user, doc := as(t, m.last().user()), m.last()
+	if len(m.needs) > 0 {
+		eventually(t, func() bool {
+			tried, err := user.act(t.Context(), doc, "create", true)
+			return err == nil && len(user.warnings()) == len(m.warns) && len(m.unfilled(tried)) == 0
+		})
+	}
+	made, err := user.act(t.Context(), doc, "create", false)
+	require.NoError(t, err)
+	warnings := user.warnings()
+	assert.Len(t, warnings, len(m.warns), "%q", warnings)
+	for _, warning := range warnings {
+		assert.True(t, m.expects(warning), "an unexpected warning: %s", warning)
+		t.Logf("warned: %s", warning)
+	}
+	live, err := get(t.Context(), made)
+	require.NoError(t, err)
+	return live
+}
+
+func (m *manifest) expects(warning string) bool {
+	return slices.ContainsFunc(m.warns, func(w string) bool { return strings.Contains(warning, w) })
+}
+
+// unfilled lists what should have been filled in, and was not.
+func (m *manifest) unfilled(obj *unstructured.Unstructured) []string {
+	return slices.DeleteFunc(slices.Clone(m.fills), func(fill string) bool {
+		path, want, _ := strings.Cut(fill, "=")
+		got, _, _ := unstructured.NestedString(obj.Object, strings.Split(path, ".")...)
+		return got == want
+	})
+}
+
+// checkStored looks at the object that a valid manifest became: all that was sent
+// is there, and what admission fills in.
+func checkStored(t *testing.T, m *manifest, live *unstructured.Unstructured) {
+	t.Helper()
+	doc := m.last()
+	assert.Empty(t, lost("spec", doc.obj.Object["spec"], live.Object["spec"]), "fields are lost or changed")
+	assert.Empty(t, m.unfilled(live), "not filled in")
+	for _, mark := range doc.obj.GetFinalizers() {
+		assert.Contains(t, live.GetFinalizers(), mark, "somebody else's finalizer")
+	}
+	for key, value := range doc.obj.GetAnnotations() {
+		assert.Equal(t, value, live.GetAnnotations()[key], key)
+	}
+	kind := live.GetKind()
+	if strings.HasSuffix(kind, "ServiceBroker") || kind == "ServiceInstance" || kind == "ServiceBinding" {
+		assert.Contains(t, live.GetFinalizers(), v1beta1.Finalizer)
+	}
+	if kind != "ServiceInstance" && kind != "ServiceBinding" {
+		return
+	}
+	given, _, _ := unstructured.NestedString(doc.obj.Object, "spec", "externalID")
+	id, _, _ := unstructured.NestedString(live.Object, "spec", "externalID")
+	origin, _, _ := unstructured.NestedString(live.Object, "spec", "externalIDOrigin")
+	if given == "" {
+		assert.Regexp(t, `^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`, id)
+		assert.Equal(t, string(v1beta1.ExternalIDGenerated), origin)
+	} else {
+		assert.Equal(t, given, id)
+		assert.Equal(t, string(v1beta1.ExternalIDGiven), origin)
+	}
+	user, _, _ := unstructured.NestedString(live.Object, "spec", "userInfo", "username")
+	assert.Equal(t, doc.user(), user, "the one who applied it")
+}
+
+// lost lists the paths at which the stored value is not the one that was sent.
+// Zero values may be filled in, and two fields are admission's own.
+func lost(path string, sent, stored any) []string {
+	if path == "spec.userInfo" || path == "spec.externalIDOrigin" || sent == nil || sent == "" || sent == int64(0) {
+		return nil
+	}
+	switch sent := sent.(type) {
+	case map[string]any:
+		inner, ok := stored.(map[string]any)
+		if !ok {
+			return []string{path}
+		}
+		var all []string
+		for key, value := range sent {
+			all = append(all, lost(path+"."+key, value, inner[key])...)
+		}
+		return all
+	case []any:
+		inner, ok := stored.([]any)
+		if !ok || len(inner) != len(sent) {
+			return []string{path}
+		}
+		var all []string
+		for i, value := range sent {
+			all = append(all, lost(fmt.Sprintf("%s[%d]", path, i), value, inner[i])...)
+		}
+		return all
+	}
+	if sent != stored {
+		return []string{path}
+	}
+	return nil
+}
+
+func TestInvalidManifestsAreRefusedWithASentence(t *testing.T) {
+	for _, m := range load(t, invalidFolder) {
+		t.Run(m.name, func(t *testing.T) {
+			prepare(t, m)
+			for i, doc := range m.docs[:len(m.docs)-1] {
+				_, err := as(t, doc.user()).act(t.Context(), doc, doc.verbAfter(m.docs[:i]), false)
+				require.NoError(t, err, "document %d is not the one to be refused", i+1)
+			}
+			doc := m.last()
+			verb, user := doc.verbAfter(m.docs[:len(m.docs)-1]), as(t, doc.user())
+			before, errBefore := get(t.Context(), doc.obj)
+			eventually(t, func() bool {
+				_, err := user.act(t.Context(), doc, verb, true)
+				return err != nil
+			})
+			_, err := user.act(t.Context(), doc, verb, false)
+			require.ErrorContains(t, err, m.refused)
+			t.Logf("refused: %s", err)
+			assert.True(t, apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err), "refused with %q", apierrors.ReasonForError(err))
+
+			after, errAfter := get(t.Context(), doc.obj)
+			assert.Equal(t, apierrors.IsNotFound(errBefore), apierrors.IsNotFound(errAfter), "refused, and yet it exists")
+			assert.Equal(t, before.GetResourceVersion(), after.GetResourceVersion(), "refused, and yet it changed")
+		})
+	}
+}
