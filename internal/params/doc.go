@@ -3,7 +3,8 @@
 // the checksum that changes are noticed by, redacts what came from Secrets, and
 // checks parameters against the JSON Schema of a plan.
 //
-// It refuses to read anything: the caller brings the bytes. No value of a
+// It refuses to read anything: the caller brings the bytes. It refuses to be kept
+// busy by a schema, however that refers to itself (see meter). No value of a
 // parameter enters an error; only names do.
 //
 // Start reading at Merge.

@@ -1,6 +1,7 @@
 package params_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -95,6 +96,8 @@ func TestUnusableSchemas(t *testing.T) {
 	t.Parallel()
 	for name, schema := range map[string]string{
 		"a reference to the web is not fetched":   `{"$ref":"http://127.0.0.1:1/x.json"}`,
+		"a reference to a schema we know":         `{"$ref":"http://json-schema.org/draft-04/schema#"}`,
+		"a reference that depends on the way":     `{"$schema":"https://json-schema.org/draft/2020-12/schema","$dynamicRef":"#a","$defs":{"a":{"$dynamicAnchor":"a"}}}`,
 		"a reference to a file is not fetched":    `{"$ref":"file:///etc/passwd"}`,
 		"broken JSON":                             `{`,
 		"a schema with wrong keywords":            `{"type":7}`,
@@ -104,6 +107,89 @@ func TestUnusableSchemas(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			require.ErrorIs(t, params.Check([]byte(schema), []byte(`{}`)), params.ErrUnusableSchema)
+		})
+	}
+}
+
+// doublings is how deep doubling is.
+const doublings = 40
+
+// doubling is a schema that refers to itself twice on each of forty levels, so that
+// checking it naively takes 2^40 steps: anybody who can register a broker can
+// send it.
+func doubling(level string) string {
+	var b strings.Builder
+	b.WriteString(`{"definitions":{"l0":{"type":"object","minProperties":0}`)
+	for i := range doublings {
+		fmt.Fprintf(&b, `,"l%d":%s`, i+1, strings.ReplaceAll(level, "#", fmt.Sprintf(`{"$ref":"#/definitions/l%d"}`, i)))
+	}
+	fmt.Fprintf(&b, `},"allOf":[{"$ref":"#/definitions/l%d"}]}`, doublings)
+	return b.String()
+}
+
+func TestASchemaCannotKeepUsBusy(t *testing.T) {
+	t.Parallel()
+	deep := strings.Repeat(`{"x":`, 40) + `1` + strings.Repeat(`}`, 40)
+	for name, tc := range map[string]struct{ schema, in string }{
+		"by allOf":              {doubling(`{"allOf":[#,#]}`), `{}`},
+		"by anyOf that fails":   {strings.Replace(doubling(`{"anyOf":[#,#]}`), `"object"`, `"string"`, 1), `{}`},
+		"behind a not":          {doubling(`{"not":{"oneOf":[#,#,{"type":"string"}]}}`), `{}`},
+		"down in the value":     {doubling(`{"properties":{"x":#},"patternProperties":{"x":#}}`), deep},
+		"by a schema of itself": {`{"properties":{"x":{"$ref":"#"}},"additionalProperties":{},"patternProperties":{"^x":{"$ref":"#"}}}`, deep},
+		"in a later draft":      {strings.Replace(doubling(`{"if":#,"then":#,"format":"date"}`), `{`, `{"$schema":"https://json-schema.org/draft/2020-12/schema",`, 1), `{}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			require.ErrorIs(t, params.Check([]byte(tc.schema), []byte(tc.in)), params.ErrUnusableSchema)
+		})
+	}
+}
+
+func TestAnHonestSchemaMayBeLarge(t *testing.T) {
+	t.Parallel()
+	tree := `{"properties":{"left":{"$ref":"#"},"right":{"$ref":"#"},"n":{"type":"integer","format":"int32"}},"additionalProperties":false}`
+	value := `{"n":1}`
+	for range 10 { // 2,000 objects
+		value = `{"left":` + value + `,"right":` + value + `}`
+	}
+	require.NoError(t, params.Check([]byte(tree), []byte(value)))
+	require.ErrorContains(t, params.Check([]byte(tree), []byte(strings.Replace(value, `"n":1`, `"m":1`, 1))), `must not have "m"`)
+	list := `{"properties":{"all":{"items":{"type":"string","format":"date","maxLength":10}}}}`
+	require.NoError(t, params.Check([]byte(list), []byte(`{"all":[`+strings.Repeat(`"2026-01-01",`, 50000)+`"2026-01-01"]}`)))
+}
+
+func TestAProblemIsTheSameEachTime(t *testing.T) {
+	t.Parallel()
+	schema := `{"properties":{"a":{"type":"integer"},"b":{"type":"integer"},"c":{"minLength":9}},"additionalProperties":false,
+		"anyOf":[{"required":["z"]},{"required":["z"]}]}`
+	in := `{"a":"x","b":"x","c":"x","k":1,"l":1,"m":1,"n":1}`
+	want := `parameter "a" must be of type integer; parameter "b" must be of type integer; ` +
+		`parameter "c" does not keep the schema's "minLength"; parameters must have "z"; parameters must not have "k", "l", "m", "n"`
+	for range 30 {
+		require.EqualError(t, params.Check([]byte(schema), []byte(in)), want)
+	}
+}
+
+func TestAProblemIsASentence(t *testing.T) {
+	t.Parallel()
+	var wrong, allowed []string
+	for i := range 2000 {
+		wrong = append(wrong, fmt.Sprintf(`"unknown-%d":1`, i))
+		allowed = append(allowed, fmt.Sprintf(`"value-%d"`, i))
+	}
+	for name, tc := range map[string]struct{ schema, in string }{
+		"many unknown fields": {`{"additionalProperties":false}`, `{` + strings.Join(wrong, ",") + `}`},
+		"many allowed values": {`{"properties":{"a":{"enum":[` + strings.Join(allowed, ",") + `]}}}`, `{"a":1}`},
+		"a long pattern":      {`{"properties":{"a":{"pattern":"` + strings.Repeat("x", 5000) + `"}}}`, `{"a":"y"}`},
+		"a long path":         {`{"additionalProperties":{"type":"string"}}`, `{"` + strings.Repeat("x", 5000) + `":1}`},
+		"many of all that":    {`{"additionalProperties":{"enum":[` + strings.Join(allowed, ",") + `]}}`, `{` + strings.Join(wrong, ",") + `}`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			err := params.Check([]byte(tc.schema), []byte(tc.in))
+			require.Error(t, err)
+			assert.NotErrorIs(t, err, params.ErrUnusableSchema)
+			assert.Less(t, len(err.Error()), 1000)
 		})
 	}
 }

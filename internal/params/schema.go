@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
@@ -13,8 +14,16 @@ import (
 // MaxSchemaBytes is the largest schema that is looked at (OSB 2.17, 64 kB).
 const MaxSchemaBytes = 64 << 10
 
-// maxProblems bounds how many violations one error names.
-const maxProblems = 5
+// An error names this many violations, each in so many bytes, so that it fits
+// into a condition with the way out behind it.
+const (
+	maxProblems    = 5
+	maxField       = 70
+	maxExpectation = 110
+)
+
+// schemaURL is what a schema is called while it is compiled.
+const schemaURL = "mem:///schema.json"
 
 // ErrUnusableSchema says that a broker's schema cannot be used; parameters are
 // then sent unchecked (OSB 2.17, P30).
@@ -41,10 +50,18 @@ func Check(schema, parameters []byte) error {
 	if err != nil {
 		return errNotObject
 	}
-	var violation *jsonschema.ValidationError
-	if err := compiled.Validate(value); errors.As(err, &violation) {
+	m := &meter{left: maxSteps, size: len(parameters), seen: map[*jsonschema.Schema]bool{}}
+	if !m.install(compiled) {
+		return fmt.Errorf("%w: it refers to another document, or by $dynamicRef", ErrUnusableSchema)
+	}
+	err = compiled.Validate(value)
+	if m.left < 0 {
+		return fmt.Errorf("%w: %w", ErrUnusableSchema, errSpent)
+	}
+	if violation, ok := errors.AsType[*jsonschema.ValidationError](err); ok {
 		return errors.New(strings.Join(problems(violation, nil), "; "))
-	} else if err != nil {
+	}
+	if err != nil {
 		return fmt.Errorf("check parameters: %w", err)
 	}
 	return nil
@@ -58,24 +75,27 @@ func compile(schema []byte) (*jsonschema.Schema, error) {
 	c := jsonschema.NewCompiler()
 	c.DefaultDraft(jsonschema.Draft4)
 	c.UseLoader(jsonschema.SchemeURLLoader{}) // knows no scheme: nothing is fetched
-	const name = "mem:///schema.json"
-	if err := c.AddResource(name, doc); err != nil {
+	if err := c.AddResource(schemaURL, doc); err != nil {
 		return nil, fmt.Errorf("read schema: %w", err)
 	}
-	compiled, err := c.Compile(name)
+	compiled, err := c.Compile(schemaURL)
 	if err != nil {
 		return nil, fmt.Errorf("compile schema: %w", err)
 	}
 	return compiled, nil
 }
 
-// problems lists the leaves of a violation: the field and what is expected.
+// problems adds the leaves of a violation to a list: the field and what is
+// expected. The validator finds them in any order, so the list is sorted: a
+// condition must not change from one look to the next.
 func problems(v *jsonschema.ValidationError, list []string) []string {
-	if len(list) >= maxProblems {
-		return list
-	}
 	if len(v.Causes) == 0 {
-		return append(list, fmt.Sprintf("%s %s", field(v.InstanceLocation), expectation(v)))
+		problem := field(v.InstanceLocation) + " " + cut(expectation(v), maxExpectation)
+		at, known := slices.BinarySearch(list, problem)
+		if !known && at < maxProblems {
+			list = slices.Insert(list, at, problem)
+		}
+		return list[:min(len(list), maxProblems)]
 	}
 	for _, c := range v.Causes {
 		list = problems(c, list)
@@ -87,7 +107,16 @@ func field(path []string) string {
 	if len(path) == 0 {
 		return "parameters"
 	}
-	return fmt.Sprintf("parameter %q", strings.Join(path, "."))
+	return fmt.Sprintf("parameter %q", cut(strings.Join(path, "."), maxField))
+}
+
+// cut shortens a text to at most limit bytes.
+func cut(text string, limit int) string {
+	const ellipsis = "…"
+	if len(text) <= limit {
+		return text
+	}
+	return strings.ToValidUTF8(text[:limit-len(ellipsis)], "") + ellipsis
 }
 
 // expectation words a violation without the offending value, which may come
@@ -108,9 +137,10 @@ func expectation(v *jsonschema.ValidationError) string {
 	return fmt.Sprintf("does not keep the schema's %q", strings.Join(v.ErrorKind.KeywordPath(), "/"))
 }
 
+// quoted lists names, sorted.
 func quoted(names []string) string {
 	out := make([]string, len(names))
-	for i, n := range names {
+	for i, n := range slices.Sorted(slices.Values(names)) {
 		out[i] = fmt.Sprintf("%q", n)
 	}
 	return strings.Join(out, ", ")
