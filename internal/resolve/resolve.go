@@ -88,19 +88,29 @@ type Wanted struct {
 }
 
 // Want reads a PlanReference. Where several naming styles are set the first of
-// external name, external id and Kubernetes name holds, as in v0.3.
+// external name, external id and Kubernetes name holds, as in v0.3. A plan that
+// would be passed over for the default, as it is named in another way than the
+// class, is an error.
 func Want(r v1beta1.PlanReference) (Wanted, error) {
-	for _, w := range []Wanted{
+	ways := []Wanted{
 		{true, ByExternalName, r.ClusterServiceClassExternalName, r.ClusterServicePlanExternalName},
 		{true, ByExternalID, r.ClusterServiceClassExternalID, r.ClusterServicePlanExternalID},
 		{true, ByName, r.ClusterServiceClassName, r.ClusterServicePlanName},
 		{false, ByExternalName, r.ServiceClassExternalName, r.ServicePlanExternalName},
 		{false, ByExternalID, r.ServiceClassExternalID, r.ServicePlanExternalID},
 		{false, ByName, r.ServiceClassName, r.ServicePlanName},
-	} {
-		if w.Class != "" {
+	}
+	at := slices.IndexFunc(ways, func(w Wanted) bool { return w.Class != "" })
+	if at >= 0 {
+		w := ways[at]
+		other := slices.IndexFunc(ways, func(o Wanted) bool { return o.Plan != "" })
+		if w.Plan != "" || other < 0 {
 			return w, nil
 		}
+		o := ways[other]
+		return Wanted{}, &Error{v1beta1.ReasonReferencesNonexistentServicePlan, fmt.Sprintf(
+			"The spec names a %s by %s, but plan %q as one of a %s by %s; name the plan in the same way as the class.",
+			w.Kind(), w.Style, o.Plan, o.Kind(), o.Style)}
 	}
 	return Wanted{}, &Error{v1beta1.ReasonReferencesNonexistentServiceClass,
 		"No class is named; set spec.clusterServiceClassExternalName (or another of the class fields) to one that \"kubectl get clusterserviceclasses\" lists."}
@@ -147,16 +157,19 @@ func Resolve(w Wanted, classes []Class, plans []Plan) (Class, Plan, error) {
 	}
 	own := slices.DeleteFunc(slices.Clone(plans), func(p Plan) bool { return p.Class != class.Name })
 	if w.Plan == "" {
-		plan, err := defaultPlan(class, own)
+		plan, err := w.defaultPlan(class, own)
 		return class, plan, err
 	}
-	for _, p := range own {
-		if w.Plan == planKey(w.Style, p) {
-			return class, p, nil
+	// A plan that the broker removed must not hide one that it offers by that name.
+	for _, removed := range []bool{false, true} {
+		for _, p := range own {
+			if p.Removed == removed && w.Plan == w.PlanName(p) {
+				return class, p, nil
+			}
 		}
 	}
 	return class, Plan{}, &Error{v1beta1.ReasonReferencesNonexistentServicePlan,
-		fmt.Sprintf("Class %q has no plan with %s %q; choose one of: %s.", class.Spec.ExternalName, w.Style, w.Plan, names(own))}
+		fmt.Sprintf("Class %q has no plan with %s %q; choose one of: %s.", class.Spec.ExternalName, w.Style, w.Plan, w.names(own))}
 }
 
 func findClass(w Wanted, classes []Class) (Class, error) {
@@ -182,7 +195,7 @@ func findClass(w Wanted, classes []Class) (Class, error) {
 }
 
 // defaultPlan is the only plan on offer of a class.
-func defaultPlan(class Class, own []Plan) (Plan, error) {
+func (w Wanted) defaultPlan(class Class, own []Plan) (Plan, error) {
 	offered := slices.DeleteFunc(slices.Clone(own), func(p Plan) bool { return p.Removed })
 	if len(offered) == 1 {
 		return offered[0], nil
@@ -192,7 +205,7 @@ func defaultPlan(class Class, own []Plan) (Plan, error) {
 			fmt.Sprintf("Class %q has no plan on offer yet; it is looked for again as soon as its broker offers one.", class.Spec.ExternalName)}
 	}
 	return Plan{}, &Error{v1beta1.ReasonPlanRequired,
-		fmt.Sprintf("Class %q has %d plans and none is named; choose one of: %s.", class.Spec.ExternalName, len(offered), names(offered))}
+		fmt.Sprintf("Class %q has %d plans and none is named; choose one of: %s.", class.Spec.ExternalName, len(offered), w.names(offered))}
 }
 
 func classKey(s Style, c Class) string {
@@ -215,11 +228,12 @@ func planKey(s Style, p Plan) string {
 	return p.Name
 }
 
-func names(plans []Plan) string {
+// names lists the plans on offer as they are to be named.
+func (w Wanted) names(plans []Plan) string {
 	var out []string
 	for _, p := range plans {
 		if !p.Removed {
-			out = append(out, p.Spec.ExternalName)
+			out = append(out, w.PlanName(p))
 		}
 	}
 	return list(out)

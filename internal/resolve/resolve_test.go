@@ -24,8 +24,11 @@ func TestResolve(t *testing.T) {
 	t.Parallel()
 	classes := []resolve.Class{class("c1", "pg", false), class("c2", "twin", false), class("c3", "twin", false),
 		class("c4", "one", false), class("c5", "back", true), class("c6", "back", false), class("c7", "bare", false)}
+	replaced := plan("c1", "reborn", true)
+	replaced.Name = "a-former-plan"
 	plans := []resolve.Plan{plan("c1", "small", false), plan("c1", "large", false), plan("c2", "small", false),
-		plan("c4", "only", false), plan("c4", "old", true), plan("c6", "x", false)}
+		plan("c4", "only", false), plan("c4", "old", true), plan("c6", "x", false),
+		replaced, plan("c1", "reborn", false)}
 	for name, tc := range map[string]struct {
 		ref              v1beta1.PlanReference
 		class, plan      string
@@ -38,13 +41,17 @@ func TestResolve(t *testing.T) {
 		"a removed plan is found by its name":        {ref: v1beta1.PlanReference{ClusterServiceClassExternalName: "one", ClusterServicePlanExternalName: "old"}, class: "c4", plan: "c4-old"},
 		"a removed class gives way to its successor": {ref: v1beta1.PlanReference{ClusterServiceClassExternalName: "back"}, class: "c6", plan: "c6-x"},
 		"several plans and none named": {ref: v1beta1.PlanReference{ClusterServiceClassExternalName: "pg"},
-			class: "c1", reason: v1beta1.ReasonPlanRequired, sentence: "choose one of: large, small."},
+			class: "c1", reason: v1beta1.ReasonPlanRequired, sentence: "choose one of: large, reborn, small."},
 		"no plan on offer": {ref: v1beta1.PlanReference{ClusterServiceClassExternalName: "bare"},
 			class: "c7", reason: v1beta1.ReasonPlanRequired, sentence: "no plan on offer yet"},
 		"an unknown plan lists those there are": {ref: v1beta1.PlanReference{ClusterServiceClassExternalName: "pg", ClusterServicePlanExternalName: "huge"},
-			class: "c1", reason: v1beta1.ReasonReferencesNonexistentServicePlan, sentence: `no plan with external name "huge"; choose one of: large, small.`},
+			class: "c1", reason: v1beta1.ReasonReferencesNonexistentServicePlan, sentence: `no plan with external name "huge"; choose one of: large, reborn, small.`},
+		"a removed plan gives way to its successor": {ref: v1beta1.PlanReference{ClusterServiceClassExternalName: "pg", ClusterServicePlanExternalName: "reborn"},
+			class: "c1", plan: "c1-reborn"},
 		"a plan of another class does not count": {ref: v1beta1.PlanReference{ClusterServiceClassName: "c1", ClusterServicePlanName: "c2-small"},
-			class: "c1", reason: v1beta1.ReasonReferencesNonexistentServicePlan, sentence: "choose one of"},
+			class: "c1", reason: v1beta1.ReasonReferencesNonexistentServicePlan, sentence: "choose one of: c1-large, c1-reborn, c1-small."},
+		"plans are listed as they are to be named": {ref: v1beta1.PlanReference{ClusterServiceClassExternalID: "id-c1"},
+			class: "c1", reason: v1beta1.ReasonPlanRequired, sentence: "choose one of: id-large, id-reborn, id-small."},
 		"an unknown class": {ref: v1beta1.PlanReference{ClusterServiceClassExternalName: "nope"},
 			reason: v1beta1.ReasonReferencesNonexistentServiceClass, sentence: `No ClusterServiceClass has the external name "nope" yet`},
 		"the other scope's classes do not count": {ref: v1beta1.PlanReference{ServiceClassExternalName: "pg"},
@@ -75,6 +82,29 @@ func TestWantNeedsAClass(t *testing.T) {
 	t.Parallel()
 	_, err := resolve.Want(v1beta1.PlanReference{ClusterServicePlanExternalName: "small"})
 	require.ErrorContains(t, err, "No class is named")
+}
+
+// TestWantRefusesAPlanThatItWouldPassOver: the default plan instead of the one
+// that was named would be somebody's wrong database.
+func TestWantRefusesAPlanThatItWouldPassOver(t *testing.T) {
+	t.Parallel()
+	for name, ref := range map[string]v1beta1.PlanReference{
+		"another style":                 {ClusterServiceClassExternalName: "pg", ClusterServicePlanName: "c1-small"},
+		"another scope":                 {ClusterServiceClassName: "c1", ServicePlanName: "c1-small"},
+		"another style, in a namespace": {ServiceClassExternalID: "id-c1", ServicePlanExternalName: "small"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := resolve.Want(ref)
+			var e *resolve.Error
+			require.ErrorAs(t, err, &e)
+			assert.Equal(t, v1beta1.ReasonReferencesNonexistentServicePlan, e.Reason)
+			assert.Contains(t, e.Message, "name the plan in the same way")
+		})
+	}
+	w, err := resolve.Want(v1beta1.PlanReference{ClusterServiceClassExternalName: "pg", ClusterServicePlanExternalName: "small", ClusterServicePlanName: "c1-small"})
+	require.NoError(t, err, "what v0.3 would have read")
+	assert.Equal(t, "small", w.Plan)
 }
 
 func TestWantTakesTheNamespacedScope(t *testing.T) {
