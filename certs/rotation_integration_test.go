@@ -178,8 +178,7 @@ func (p *place) serveTwice(t *testing.T) (int32, *atomic.Int64) {
 		})
 		require.NoError(t, err)
 		go func() { assert.NoError(t, serving.Start(t.Context())) }()
-		config := &tls.Config{}
-		serving.ConfigureTLS(config)
+		config := &tls.Config{GetCertificate: serving.GetCertificate, MinVersion: tls.VersionTLS13}
 		server := &http.Server{Handler: handler, ReadHeaderTimeout: time.Minute, ErrorLog: log.New(io.Discard, "", 0)}
 		server.SetKeepAlivesEnabled(false) // a handshake for every call
 		share := &sharedListener{Listener: listener, conns: make(chan net.Conn), closed: make(chan struct{})}

@@ -164,12 +164,6 @@ func (s *Serving) GetCertificate(*tls.ClientHelloInfo) (*tls.Certificate, error)
 	return nil, s.missing()
 }
 
-// ConfigureTLS makes c serve the loaded certificate, with TLS 1.2 or newer.
-func (s *Serving) ConfigureTLS(c *tls.Config) {
-	c.GetCertificate = s.GetCertificate
-	c.MinVersion = max(c.MinVersion, tls.VersionTLS12)
-}
-
 // Ready is a readiness check: it is nil while a certificate for our name is loaded and valid, and
 // says otherwise what is missing and who supplies it.
 func (s *Serving) Ready(*http.Request) error {

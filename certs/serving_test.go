@@ -50,8 +50,7 @@ func newServing(t *testing.T, now time.Time) (*Serving, *prometheus.Registry, *c
 // serve listens with s on loopback and returns the address.
 func serve(t *testing.T, s *Serving) string {
 	t.Helper()
-	config := &tls.Config{NextProtos: []string{"h2", "http/1.1"}}
-	s.ConfigureTLS(config)
+	config := &tls.Config{NextProtos: []string{"h2", "http/1.1"}, GetCertificate: s.GetCertificate, MinVersion: tls.VersionTLS13}
 	listener, err := tls.Listen("tcp", "127.0.0.1:0", config)
 	require.NoError(t, err)
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -111,22 +110,6 @@ func requireHello(t *testing.T, client *http.Client, address string) {
 	require.NoError(t, response.Body.Close())
 	require.Equal(t, "hello", string(body))
 	require.Equal(t, 2, response.ProtoMajor)
-}
-
-func TestServingRefusesOldTLS(t *testing.T) {
-	t.Parallel()
-	s, _, _ := newServing(t, time.Now())
-	only := issue(t, time.Now(), testConfig())
-	s.load(t.Context(), only.secret)
-	address := serve(t, s)
-	_, err := handshake(address, &tls.Config{RootCAs: only.roots, MinVersion: tls.VersionTLS10, MaxVersion: tls.VersionTLS11})
-	require.Error(t, err)
-	_, err = handshake(address, &tls.Config{RootCAs: only.roots, MaxVersion: tls.VersionTLS12})
-	require.NoError(t, err)
-
-	strict := &tls.Config{MinVersion: tls.VersionTLS13}
-	s.ConfigureTLS(strict)
-	assert.Equal(t, uint16(tls.VersionTLS13), strict.MinVersion, "a stricter wish is kept")
 }
 
 func TestServingFailsNoHandshakeWhileReloading(t *testing.T) {
