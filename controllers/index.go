@@ -18,7 +18,7 @@ const (
 	indexBrokerName = "brokerName" // classes and plans by their broker's name
 	indexWanted     = "wanted"     // unprovisioned instances by the class they name
 	indexBroker     = "broker"     // instances and bindings by the broker that has them
-	indexExternalID = "externalID" // instances by their id
+	indexExternalID = "externalID" // instances and bindings by their ids
 	indexInstance   = "instance"   // bindings by their instance
 	indexSecret     = "secret"     // all by the Secrets they read or, bindings, write
 	indexBinding    = "binding"    // waiting Pods by the bindings they wait for
@@ -54,7 +54,8 @@ func addIndexes(ctx context.Context, ix client.FieldIndexer) error {
 		index{&v1beta1.ServiceBroker{}, indexSecret, brokerSecrets},
 		index{&v1beta1.ServiceInstance{}, indexWanted, typed(wantedKeys)},
 		index{&v1beta1.ServiceInstance{}, indexBroker, typed(instanceBroker)},
-		index{&v1beta1.ServiceInstance{}, indexExternalID, typed(instanceIDs)},
+		index{&v1beta1.ServiceInstance{}, indexExternalID, idsOf},
+		index{&v1beta1.ServiceBinding{}, indexExternalID, idsOf},
 		index{&v1beta1.ServiceInstance{}, indexSecret, typed(instanceSecrets)},
 		index{&v1beta1.ServiceBinding{}, indexInstance, typed(func(b *v1beta1.ServiceBinding) []string { return []string{b.Spec.InstanceRef.Name} })},
 		index{&v1beta1.ServiceBinding{}, indexBroker, typed(bindingBroker)},
@@ -90,12 +91,23 @@ func bindingBroker(b *v1beta1.ServiceBinding) []string {
 	return refKey(b.Status.BrokerRef, b.Namespace)
 }
 
-func instanceIDs(i *v1beta1.ServiceInstance) []string {
-	ids := []string{i.Spec.ExternalID}
-	if i.Status.ExternalID != "" && i.Status.ExternalID != i.Spec.ExternalID {
-		ids = append(ids, i.Status.ExternalID)
+// idsOf are the ids of an instance or a binding.
+func idsOf(o client.Object) []string {
+	switch o := o.(type) {
+	case *v1beta1.ServiceInstance:
+		return distinct(o.Spec.ExternalID, o.Status.ExternalID)
+	case *v1beta1.ServiceBinding:
+		return distinct(o.Spec.ExternalID, o.Status.ExternalID)
 	}
-	return ids
+	return nil
+}
+
+// distinct are the ids that an object was given and uses.
+func distinct(spec, status string) []string {
+	if status == "" || status == spec {
+		return []string{spec}
+	}
+	return []string{spec, status}
 }
 
 func secretKey(namespace, name string) string { return namespace + "/" + name }

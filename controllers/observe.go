@@ -89,15 +89,27 @@ func parameterProblem(sentence string) *lifecycle.Problem {
 }
 
 // checkSchema validates parameters where the plan has a schema that can be used.
-func checkSchema(schema *runtime.RawExtension, parameters []byte) *lifecycle.Problem {
+// Of one that cannot, unusable says why: the broker has the last word then.
+func checkSchema(schema *runtime.RawExtension, parameters []byte) (problem *lifecycle.Problem, unusable error) {
 	if schema == nil {
-		return nil
+		return nil, nil
 	}
-	err := params.Check(schema.Raw, parameters)
-	if err == nil || errors.Is(err, params.ErrUnusableSchema) {
-		return nil // the broker has the last word
+	switch err := params.Check(schema.Raw, parameters); {
+	case errors.Is(err, params.ErrUnusableSchema):
+		return nil, err
+	case err != nil:
+		return parameterProblem(fmt.Sprintf("The plan does not take these parameters: %s. Correct spec.parameters", err)), nil
 	}
-	return parameterProblem(fmt.Sprintf("The plan does not take these parameters: %s. Correct spec.parameters", err))
+	return nil, nil
+}
+
+// tellUnchecked says that parameters go to the broker unchecked, and why.
+func (e *Engine) tellUnchecked(obj client.Object, action v1beta1.Action, unusable error) {
+	if unusable == nil {
+		return
+	}
+	e.tell(obj, action, &lifecycle.Event{Warning: true, Reason: v1beta1.ReasonSchemaUnusable, Note: fmt.Sprintf(
+		"The parameters were sent unchecked: %s. The broker's operator should mend the schema in its catalog.", unusable)})
 }
 
 // retryToken is a digest of all that a new attempt depends on.
@@ -141,41 +153,6 @@ func (e *Engine) bindingNames(ctx context.Context, i *v1beta1.ServiceInstance) (
 	}
 	slices.Sort(names)
 	return names, nil
-}
-
-// claim is an object that carries an id.
-type claim struct {
-	client.Object
-	// begun: the broker was asked for something under the id.
-	begun bool
-}
-
-// idHolder returns the other claim that goes before self's, nil if self's is
-// first: one that began, else the older one. So of objects with one id exactly
-// one is served.
-func idHolder(self claim, others []claim) client.Object {
-	for _, o := range others {
-		if o.GetUID() == self.GetUID() {
-			continue
-		}
-		ours, theirs := self.GetCreationTimestamp(), o.GetCreationTimestamp()
-		switch {
-		case o.begun != self.begun:
-			if o.begun {
-				return o.Object
-			}
-		case theirs.Before(&ours), theirs.Equal(&ours) && o.GetUID() < self.GetUID():
-			return o.Object
-		}
-	}
-	return nil
-}
-
-// duplicateID is the problem of an object whose id another one holds.
-func duplicateID(id string, holder client.Object) *lifecycle.Problem {
-	return &lifecycle.Problem{Reason: v1beta1.ReasonIDInUse, Message: fmt.Sprintf(
-		"The id %s belongs to %s/%s, which came first; the broker is not asked for this one. Delete one of the two, or make this one anew without spec.externalID.",
-		id, holder.GetNamespace(), holder.GetName())}
 }
 
 // userMustAct says whether a problem stays until somebody changes the object.

@@ -118,25 +118,3 @@ func (o offering) bindable() bool {
 	}
 	return o.class.Spec == nil || o.class.Spec.Bindable
 }
-
-// checkID makes sure that no other object holds the instance's id.
-func (i *instance) checkID(ctx context.Context, _ *lifecycle.Facts) (*lifecycle.Problem, error) {
-	var list v1beta1.ServiceInstanceList
-	if err := i.r.List(ctx, &list, client.MatchingFields{indexExternalID: i.Status.ExternalID}); err != nil {
-		return nil, fmt.Errorf("look for id %q: %w", i.Status.ExternalID, err)
-	}
-	claimOf := func(o *v1beta1.ServiceInstance) claim {
-		return claim{o, o.Status.DeprovisionStatus == v1beta1.DeprovisionStatusRequired}
-	}
-	var others []claim
-	for n := range list.Items {
-		o := &list.Items[n]
-		if ref := o.Status.BrokerRef; ref == nil || *ref == i.found.broker.ref() {
-			others = append(others, claimOf(o))
-		}
-	}
-	if holder := idHolder(claimOf(i.ServiceInstance), others); holder != nil {
-		return duplicateID(i.Status.ExternalID, holder), nil
-	}
-	return nil, nil
-}

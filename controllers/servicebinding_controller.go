@@ -41,6 +41,8 @@ type binding struct {
 	params   params.Merged
 	space    types.UID
 	client   *osb.Client
+	// unchecked says why parameters could not be checked.
+	unchecked error
 	// leftOut are credential keys that did not fit, known after a bind.
 	leftOut []string
 }
@@ -113,7 +115,7 @@ func (b *binding) observeRemoval(ctx context.Context, f *lifecycle.Facts) (*life
 // wish finds out what the spec asks for. A problem says what is missing.
 func (b *binding) wish(ctx context.Context, f *lifecycle.Facts) (*lifecycle.Problem, error) {
 	for _, step := range []func(context.Context, *lifecycle.Facts) (*lifecycle.Problem, error){
-		b.checkSpec, b.findInstance, b.findOffering, b.mergeParameters, b.checkSecrets, b.findSpace, b.connectFound,
+		b.checkSpec, b.findInstance, b.findOffering, b.checkID, b.mergeParameters, b.checkSecrets, b.findSpace, b.connectFound,
 	} {
 		if problem, err := step(ctx, f); problem != nil || err != nil {
 			return problem, err
@@ -181,7 +183,8 @@ func (b *binding) mergeParameters(ctx context.Context, _ *lifecycle.Facts) (_ *l
 	if problem != nil || err != nil || b.found.plan.Spec == nil {
 		return problem, err
 	}
-	return checkSchema(b.found.plan.Spec.ServiceBindingCreateParameterSchema, b.params.JSON), nil
+	problem, b.unchecked = checkSchema(b.found.plan.Spec.ServiceBindingCreateParameterSchema, b.params.JSON)
+	return problem, nil
 }
 
 func (b *binding) findSpace(ctx context.Context, _ *lifecycle.Facts) (_ *lifecycle.Problem, err error) {
@@ -233,6 +236,7 @@ func (b *binding) call(ctx context.Context, op *v1beta1.Operation) lifecycle.Rep
 		}
 		return lifecycle.Reply{Err: err, Async: resp != nil && resp.Async}
 	}
+	b.r.tellUnchecked(b.ServiceBinding, op.Action, b.unchecked)
 	resp, err := b.client.Bind(ctx, &osb.BindRequest{
 		InstanceID: instanceID, BindingID: op.ExternalID, ServiceID: op.ServiceID, PlanID: op.PlanID,
 		AppGUID: string(b.space), BindResource: &osb.BindResource{AppGUID: string(b.space)},

@@ -37,6 +37,8 @@ type instance struct {
 	params params.Merged
 	space  types.UID
 	client *osb.Client
+	// unchecked says why parameters could not be checked.
+	unchecked error
 }
 
 func (i *instance) object() client.Object { return i.ServiceInstance }
@@ -159,7 +161,8 @@ func (i *instance) mergeParameters(ctx context.Context, f *lifecycle.Facts) (_ *
 	if problem != nil || err != nil || f.Exists {
 		return problem, err
 	}
-	return checkSchema(i.found.plan.Spec.InstanceCreateParameterSchema, i.params.JSON), nil
+	problem, i.unchecked = checkSchema(i.found.plan.Spec.InstanceCreateParameterSchema, i.params.JSON)
+	return problem, nil
 }
 
 func (i *instance) begin(op *v1beta1.Operation) state {
@@ -198,6 +201,7 @@ func (i *instance) call(ctx context.Context, op *v1beta1.Operation) lifecycle.Re
 		resp, err := i.client.Deprovision(ctx, &osb.DeprovisionRequest{InstanceID: op.ExternalID, ServiceID: op.ServiceID, PlanID: op.PlanID})
 		return lifecycle.Reply{Err: err, Async: resp != nil && resp.Async}
 	}
+	i.r.tellUnchecked(i.ServiceInstance, op.Action, i.unchecked)
 	resp, err := i.client.Provision(ctx, &osb.ProvisionRequest{
 		InstanceID: op.ExternalID, ServiceID: op.ServiceID, PlanID: op.PlanID,
 		OrganizationGUID: i.r.ClusterID, SpaceGUID: string(i.space),

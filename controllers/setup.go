@@ -13,10 +13,13 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
+	"sigs.k8s.io/controller-runtime/pkg/builder"
 	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller"
+	"sigs.k8s.io/controller-runtime/pkg/event"
 	"sigs.k8s.io/controller-runtime/pkg/handler"
+	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
 
 	"github.com/svc-cat/catalog/api/v1beta1"
@@ -141,6 +144,7 @@ func (s setup) instances(r reconcile.Reconciler) error {
 		Watches(&v1beta1.ClusterServiceBroker{}, s.by(list, indexBroker, keyOfBroker)).
 		Watches(&v1beta1.ServiceBroker{}, s.by(list, indexBroker, keyOfBroker)).
 		WatchesMetadata(&corev1.Secret{}, s.by(list, indexSecret, secretOf)).
+		Watches(&v1beta1.ServiceInstance{}, s.by(list, indexExternalID, idsOf), onDelete()).
 		WithOptions(s.options()).Complete(r)
 }
 
@@ -151,7 +155,17 @@ func (s setup) bindings(r reconcile.Reconciler) error {
 		Watches(&v1beta1.ClusterServiceBroker{}, s.by(list, indexBroker, keyOfBroker)).
 		Watches(&v1beta1.ServiceBroker{}, s.by(list, indexBroker, keyOfBroker)).
 		WatchesMetadata(&corev1.Secret{}, s.by(list, indexSecret, secretOf)).
+		Watches(&v1beta1.ServiceBinding{}, s.by(list, indexExternalID, idsOf), onDelete()).
 		WithOptions(s.options()).Complete(r)
+}
+
+// onDelete is for those who wait until something is gone.
+func onDelete() builder.WatchesOption {
+	return builder.WithPredicates(predicate.Funcs{
+		CreateFunc:  func(event.CreateEvent) bool { return false },
+		UpdateFunc:  func(event.UpdateEvent) bool { return false },
+		GenericFunc: func(event.GenericEvent) bool { return false },
+	})
 }
 
 func (s setup) pods(r reconcile.Reconciler) error {
@@ -162,14 +176,15 @@ func (s setup) pods(r reconcile.Reconciler) error {
 }
 
 // by maps an event to the objects that an index finds under the keys of the
-// event's object. A namespaced object only wakes its own namespace's.
+// event's object. A namespaced object only wakes its own namespace's, but for
+// Secrets and ids, which are known beyond it.
 func (s setup) by(list func() client.ObjectList, index string, keys func(client.Object) []string) handler.EventHandler {
 	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []reconcile.Request {
 		var out []reconcile.Request
 		for _, key := range keys(o) {
 			found := list()
 			opts := []client.ListOption{client.MatchingFields{index: key}}
-			if index != indexSecret {
+			if index != indexSecret && index != indexExternalID {
 				opts = append(opts, client.InNamespace(o.GetNamespace()))
 			}
 			if err := s.read.List(ctx, found, opts...); err != nil {

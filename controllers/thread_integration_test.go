@@ -267,20 +267,6 @@ func TestDeletingARefusedInstanceAsksNothing(t *testing.T) {
 	assert.Zero(t, w.fake.count("DELETE instance"))
 }
 
-func TestTwoObjectsWithOneIDAreNotBothServed(t *testing.T) {
-	w := newWorld(t)
-	first, second := w.instance("first", "small"), w.instance("second", "small")
-	first.Spec.ExternalID, second.Spec.ExternalID = "shared-"+w.namespace, "shared-"+w.namespace
-	w.create(w.broker, first)
-	w.becomes(first, metav1.ConditionTrue, v1beta1.ReasonProvisionedSuccessfully)
-	w.create(second)
-	assert.Contains(t, w.becomes(second, metav1.ConditionFalse, v1beta1.ReasonIDInUse).Message, "/first")
-	w.vanish(second)
-	instances, _ := w.fake.held()
-	assert.Equal(t, 1, instances)
-	assert.Zero(t, w.fake.count("DELETE instance"))
-}
-
 func TestAGivenIDIsRetainedUnlessTheUserSaysDelete(t *testing.T) {
 	w := newWorld(t)
 	keep, drop := w.instance("keep", "small"), w.instance("drop", "small")

@@ -68,6 +68,9 @@ const (
 	// ReasonUpdateNotSupported: the spec of a provisioned instance changed,
 	// and this version does not send updates.
 	ReasonUpdateNotSupported = "UpdateNotSupported"
+	// ReasonSchemaUnusable: the plan's parameter schema cannot be used, so the
+	// parameters went to the broker unchecked. An event, no condition.
+	ReasonSchemaUnusable = "ParameterSchemaUnusable"
 	// ReasonRetained: the object is gone, and what it stood for is still at
 	// the broker, because deletionPolicy says Retain.
 	ReasonRetained = "Retained"
