@@ -8,80 +8,108 @@ import (
 // CommonServiceClassSpec is what classes of both scopes have. The catalog
 // controllers keep it as the broker says, but for defaultProvisionParameters.
 type CommonServiceClassSpec struct {
-	// ExternalName is the OSB service's name.
+	// ExternalName is the name of the service in the broker's catalog, such as
+	// "postgresql". Users name the class by it; a broker may change it.
 	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
 	ExternalName string `json:"externalName"`
-	// ExternalID is the OSB service's id.
+	// ExternalID is the id of the service in the broker's catalog (OSB service_id). It
+	// never changes; the name of this object is made from it.
 	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	// +kubebuilder:validation:XValidation:rule=`self == oldSelf`,message="spec.externalID cannot be changed: it is what the class is at the broker. Set it back; a service with another id is another class."
 	ExternalID string `json:"externalID"`
-	// Description of the service.
+	// Description says in a sentence what the service is, in the broker's words.
 	// +optional
 	Description string `json:"description"`
-	// Bindable says whether instances can be bound; a plan may say otherwise.
+	// Bindable says whether instances of the class can be bound, that is, give
+	// credentials. A plan may say otherwise. Default is false.
 	// +optional
 	Bindable bool `json:"bindable"`
-	// BindingRetrievable says whether the broker answers GET for bindings.
+	// BindingRetrievable says whether the broker can be asked for the credentials of a
+	// binding again (OSB bindings_retrievable). Default is false.
 	// +optional
 	BindingRetrievable bool `json:"bindingRetrievable,omitempty"`
-	// InstancesRetrievable says whether the broker answers GET for instances.
+	// InstancesRetrievable says whether the broker can be asked what it holds of an
+	// instance (OSB instances_retrievable). Default is false.
 	// +optional
 	InstancesRetrievable bool `json:"instancesRetrievable,omitempty"`
-	// PlanUpdatable says whether an instance's plan can be changed; a plan may
-	// say otherwise.
+	// PlanUpdatable says whether an instance of the class can be moved to another
+	// plan. A plan may say otherwise. Default is false.
 	// +optional
 	PlanUpdatable bool `json:"planUpdatable"`
-	// AllowContextUpdates says whether the broker takes updates of the context.
+	// AllowContextUpdates says whether the broker wants to be told when the context of
+	// an instance, such as the name of its cluster, changes. Default is false.
 	// +optional
 	AllowContextUpdates bool `json:"allowContextUpdates,omitempty"`
-	// ExternalMetadata is the broker's free-form metadata.
+	// ExternalMetadata is what the broker says of the service for people and user
+	// interfaces, such as displayName or documentationUrl: any JSON object, kept as it
+	// came.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	ExternalMetadata *runtime.RawExtension `json:"externalMetadata,omitempty"`
-	// Tags of the service.
+	// Tags are the broker's keywords for the service, such as "postgresql" and
+	// "relational".
 	// +optional
 	Tags []string `json:"tags,omitempty"`
-	// Requires lists what the service asks of a platform, such as syslog_drain.
+	// Requires lists what the service asks of a platform, such as "syslog_drain".
+	// Informational: Kubernetes grants none of it.
 	// +optional
 	Requires []string `json:"requires,omitempty"`
-	// DefaultProvisionParameters are set by an operator; a relist keeps them.
+	// DefaultProvisionParameters are parameters for instances that do not set them,
+	// a JSON object. An operator sets them here by hand; the catalog's next fetch
+	// keeps them.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	DefaultProvisionParameters *runtime.RawExtension `json:"defaultProvisionParameters,omitempty"`
 }
 
-// ClusterServiceClassSpec describes a service of a ClusterServiceBroker.
+// ClusterServiceClassSpec describes a service of a ClusterServiceBroker, as its
+// catalog does.
 type ClusterServiceClassSpec struct {
 	CommonServiceClassSpec `json:",inline"`
-	// ClusterServiceBrokerName is the broker that offers the class.
+	// ClusterServiceBrokerName is the name of the ClusterServiceBroker that offers the
+	// class. It never changes.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule=`self == oldSelf`,message="spec.clusterServiceBrokerName cannot be changed: a class stays with the broker that offers it. Set it back; the other broker's catalog makes a class of its own."
 	ClusterServiceBrokerName string `json:"clusterServiceBrokerName"`
 }
 
-// ServiceClassSpec describes a service of a ServiceBroker.
+// ServiceClassSpec describes a service of a ServiceBroker, as its catalog does.
 type ServiceClassSpec struct {
 	CommonServiceClassSpec `json:",inline"`
-	// ServiceBrokerName is the broker that offers the class.
+	// ServiceBrokerName is the name of the ServiceBroker, in the same namespace, that
+	// offers the class. It never changes.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule=`self == oldSelf`,message="spec.serviceBrokerName cannot be changed: a class stays with the broker that offers it. Set it back; the other broker's catalog makes a class of its own."
 	ServiceBrokerName string `json:"serviceBrokerName"`
 }
 
 // CommonServiceClassStatus is what became of a class.
 type CommonServiceClassStatus struct {
-	// RemovedFromBrokerCatalog says that the broker does not offer the class
-	// any more; existing instances stay usable, new ones are refused.
+	// RemovedFromBrokerCatalog says that the broker offers the class no more, while
+	// instances of it still exist: they stay usable, new ones are refused. Set by the
+	// controllers.
 	// +optional
 	RemovedFromBrokerCatalog bool `json:"removedFromBrokerCatalog"`
 }
 
-// ClusterServiceClassStatus is what became of a ClusterServiceClass.
+// ClusterServiceClassStatus is what became of a ClusterServiceClass; only the
+// controllers write it.
 type ClusterServiceClassStatus struct {
 	CommonServiceClassStatus `json:",inline"`
 }
 
-// ServiceClassStatus is what became of a ServiceClass.
+// ServiceClassStatus is what became of a ServiceClass; only the controllers write
+// it.
 type ServiceClassStatus struct {
 	CommonServiceClassStatus `json:",inline"`
 }
 
-// ClusterServiceClass is a service that a ClusterServiceBroker offers in every namespace.
+// ClusterServiceClass is a service that a ClusterServiceBroker offers in every
+// namespace. The controllers make it from the broker's catalog and keep it so.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -92,18 +120,22 @@ type ServiceClassStatus struct {
 // +kubebuilder:selectablefield:JSONPath=`.spec.externalName`
 // +kubebuilder:selectablefield:JSONPath=`.spec.externalID`
 // +kubebuilder:selectablefield:JSONPath=`.spec.clusterServiceBrokerName`
+// +kubebuilder:selectablefield:JSONPath=`.spec.bindable`
+// +kubebuilder:selectablefield:JSONPath=`.status.removedFromBrokerCatalog`
 // +kubebuilder:printcolumn:name="External-Name",type=string,JSONPath=`.spec.externalName`
 // +kubebuilder:printcolumn:name="Broker",type=string,JSONPath=`.spec.clusterServiceBrokerName`
 // +kubebuilder:printcolumn:name="Bindable",type=boolean,JSONPath=`.spec.bindable`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="External-ID",type=string,priority=1,JSONPath=`.spec.externalID`
 // +kubebuilder:printcolumn:name="Removed",type=boolean,priority=1,JSONPath=`.status.removedFromBrokerCatalog`
 // +kubebuilder:printcolumn:name="Description",type=string,priority=1,JSONPath=`.spec.description`
 type ClusterServiceClass struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// +optional
-	Spec ClusterServiceClassSpec `json:"spec,omitempty"`
+	// Spec describes the service as the broker's catalog does.
+	Spec ClusterServiceClassSpec `json:"spec"`
+	// Status says what became of the class; only the controllers write it.
 	// +optional
 	Status ClusterServiceClassStatus `json:"status,omitempty"`
 }
@@ -117,7 +149,8 @@ type ClusterServiceClassList struct {
 	Items           []ClusterServiceClass `json:"items"`
 }
 
-// ServiceClass is a service that a ServiceBroker offers in its namespace.
+// ServiceClass is a service that a ServiceBroker offers in its own namespace. The
+// controllers make it from the broker's catalog and keep it so.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -128,18 +161,22 @@ type ClusterServiceClassList struct {
 // +kubebuilder:selectablefield:JSONPath=`.spec.externalName`
 // +kubebuilder:selectablefield:JSONPath=`.spec.externalID`
 // +kubebuilder:selectablefield:JSONPath=`.spec.serviceBrokerName`
+// +kubebuilder:selectablefield:JSONPath=`.spec.bindable`
+// +kubebuilder:selectablefield:JSONPath=`.status.removedFromBrokerCatalog`
 // +kubebuilder:printcolumn:name="External-Name",type=string,JSONPath=`.spec.externalName`
 // +kubebuilder:printcolumn:name="Broker",type=string,JSONPath=`.spec.serviceBrokerName`
 // +kubebuilder:printcolumn:name="Bindable",type=boolean,JSONPath=`.spec.bindable`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="External-ID",type=string,priority=1,JSONPath=`.spec.externalID`
 // +kubebuilder:printcolumn:name="Removed",type=boolean,priority=1,JSONPath=`.status.removedFromBrokerCatalog`
 // +kubebuilder:printcolumn:name="Description",type=string,priority=1,JSONPath=`.spec.description`
 type ServiceClass struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// +optional
-	Spec ServiceClassSpec `json:"spec,omitempty"`
+	// Spec describes the service as the broker's catalog does.
+	Spec ServiceClassSpec `json:"spec"`
+	// Status says what became of the class; only the controllers write it.
 	// +optional
 	Status ServiceClassStatus `json:"status,omitempty"`
 }

@@ -8,102 +8,138 @@ import (
 // CommonServicePlanSpec is what plans of both scopes have. The catalog
 // controllers keep it as the broker says, but for defaultProvisionParameters.
 type CommonServicePlanSpec struct {
-	// ExternalName is the OSB plan's name.
+	// ExternalName is the name of the plan in the broker's catalog, such as "small".
+	// It is unique within its class only. Users name the plan by it; a broker may
+	// change it.
 	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
 	ExternalName string `json:"externalName"`
-	// ExternalID is the OSB plan's id.
+	// ExternalID is the id of the plan in the broker's catalog (OSB plan_id). It never
+	// changes; the name of this object is made from it.
 	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=255
+	// +kubebuilder:validation:XValidation:rule=`self == oldSelf`,message="spec.externalID cannot be changed: it is what the plan is at the broker. Set it back; a plan with another id is another object."
 	ExternalID string `json:"externalID"`
-	// Description of the plan.
+	// Description says in a sentence what the plan gives, in the broker's words.
 	// +optional
 	Description string `json:"description"`
-	// Bindable, if set, overrides the class's.
+	// Bindable says, where it is set, whether instances of the plan can be bound.
+	// Default is what the class says.
 	// +optional
 	Bindable *bool `json:"bindable,omitempty"`
-	// Free says that the plan costs nothing.
+	// Free says that the plan costs nothing. A broker that does not say counts as
+	// free of charge (OSB 2.17).
 	// +optional
 	Free bool `json:"free"`
-	// PlanUpdatable, if set, overrides the class's.
+	// PlanUpdatable says, where it is set, whether an instance of the plan can be
+	// moved to another plan. Default is what the class says.
 	// +optional
 	PlanUpdatable *bool `json:"planUpdatable,omitempty"`
-	// BindingRotatable says that a binding can be rotated through a successor
-	// (OSB 2.17 §Binding Rotation).
+	// BindingRotatable says that credentials of the plan can be renewed through a
+	// successor of the binding (OSB 2.17 §Binding Rotation). Default is false.
 	// +optional
 	BindingRotatable bool `json:"bindingRotatable,omitempty"`
-	// MaximumPollingDuration bounds an asynchronous operation, in seconds.
+	// MaximumPollingDuration is after how many seconds an operation that the broker
+	// carries out in the background counts as failed. Default is the controllers' own
+	// limit.
 	// +optional
 	MaximumPollingDuration *int64 `json:"maximumPollingDuration,omitempty"`
-	// MaintenanceInfo is the version of the plan's offering.
+	// MaintenanceInfo is the version of what the plan gives; a broker raises it when
+	// instances can be upgraded.
 	// +optional
 	MaintenanceInfo *MaintenanceInfo `json:"maintenanceInfo,omitempty"`
-	// ExternalMetadata is the broker's free-form metadata.
+	// ExternalMetadata is what the broker says of the plan for people and user
+	// interfaces, such as bullets and costs: any JSON object, kept as it came.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	ExternalMetadata *runtime.RawExtension `json:"externalMetadata,omitempty"`
-	// InstanceCreateParameterSchema is the JSON Schema of provision parameters.
+	// InstanceCreateParameterSchema is the JSON Schema (draft 4 or later) of the
+	// parameters with which an instance is provisioned. Default is that anything goes.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	InstanceCreateParameterSchema *runtime.RawExtension `json:"instanceCreateParameterSchema,omitempty"`
-	// InstanceUpdateParameterSchema is the JSON Schema of update parameters.
+	// InstanceUpdateParameterSchema is the JSON Schema (draft 4 or later) of the
+	// parameters with which an instance is updated. Default is that anything goes.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	InstanceUpdateParameterSchema *runtime.RawExtension `json:"instanceUpdateParameterSchema,omitempty"`
-	// ServiceBindingCreateParameterSchema is the JSON Schema of bind parameters.
+	// ServiceBindingCreateParameterSchema is the JSON Schema (draft 4 or later) of the
+	// parameters with which a binding is made. Default is that anything goes.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	ServiceBindingCreateParameterSchema *runtime.RawExtension `json:"serviceBindingCreateParameterSchema,omitempty"`
-	// DefaultProvisionParameters are set by an operator; a relist keeps them.
+	// DefaultProvisionParameters are parameters for instances that do not set them,
+	// a JSON object; they go before those of the class. An operator sets them here by
+	// hand; the catalog's next fetch keeps them.
 	// +optional
 	// +kubebuilder:pruning:PreserveUnknownFields
 	DefaultProvisionParameters *runtime.RawExtension `json:"defaultProvisionParameters,omitempty"`
 }
 
-// MaintenanceInfo is a version of a plan's offering (OSB 2.17).
+// MaintenanceInfo is a version of what a plan gives (OSB 2.17).
 type MaintenanceInfo struct {
-	// Version is a semantic version.
+	// Version of what the broker maintains, in three numbers such as "2.1.1".
 	Version string `json:"version"`
-	// Description of what the version brings.
+	// Description says what the version brings, in the broker's words.
 	// +optional
 	Description string `json:"description,omitempty"`
 }
 
-// ClusterServicePlanSpec describes a plan of a ClusterServiceClass.
+// ClusterServicePlanSpec describes a plan of a ClusterServiceClass, as the broker's
+// catalog does.
 type ClusterServicePlanSpec struct {
 	CommonServicePlanSpec `json:",inline"`
-	// ClusterServiceBrokerName is the broker that offers the plan.
+	// ClusterServiceBrokerName is the name of the ClusterServiceBroker that offers the
+	// plan. It never changes.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule=`self == oldSelf`,message="spec.clusterServiceBrokerName cannot be changed: a plan stays with the broker that offers it. Set it back; the other broker's catalog makes a plan of its own."
 	ClusterServiceBrokerName string `json:"clusterServiceBrokerName"`
-	// ClusterServiceClassRef names the plan's class.
+	// ClusterServiceClassRef names the ClusterServiceClass that the plan is of. It
+	// never changes.
+	// +kubebuilder:validation:XValidation:rule=`self.?name.orValue("") != ""`,message="spec.clusterServiceClassRef.name is missing: name the ClusterServiceClass that the plan is of."
+	// +kubebuilder:validation:XValidation:rule=`(has(self.name) ? self.name : "") == (has(oldSelf.name) ? oldSelf.name : "")`,message="spec.clusterServiceClassRef cannot be changed: a plan stays with its class. Set it back; a plan of another class is another object."
 	ClusterServiceClassRef ClusterObjectReference `json:"clusterServiceClassRef"`
 }
 
-// ServicePlanSpec describes a plan of a ServiceClass.
+// ServicePlanSpec describes a plan of a ServiceClass, as the broker's catalog does.
 type ServicePlanSpec struct {
 	CommonServicePlanSpec `json:",inline"`
-	// ServiceBrokerName is the broker that offers the plan.
+	// ServiceBrokerName is the name of the ServiceBroker, in the same namespace, that
+	// offers the plan. It never changes.
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule=`self == oldSelf`,message="spec.serviceBrokerName cannot be changed: a plan stays with the broker that offers it. Set it back; the other broker's catalog makes a plan of its own."
 	ServiceBrokerName string `json:"serviceBrokerName"`
-	// ServiceClassRef names the plan's class.
+	// ServiceClassRef names the ServiceClass, in the same namespace, that the plan is
+	// of. It never changes.
+	// +kubebuilder:validation:XValidation:rule=`self.?name.orValue("") != ""`,message="spec.serviceClassRef.name is missing: name the ServiceClass, in the same namespace, that the plan is of."
+	// +kubebuilder:validation:XValidation:rule=`(has(self.name) ? self.name : "") == (has(oldSelf.name) ? oldSelf.name : "")`,message="spec.serviceClassRef cannot be changed: a plan stays with its class. Set it back; a plan of another class is another object."
 	ServiceClassRef LocalObjectReference `json:"serviceClassRef"`
 }
 
 // CommonServicePlanStatus is what became of a plan.
 type CommonServicePlanStatus struct {
-	// RemovedFromBrokerCatalog says that the broker does not offer the plan any
-	// more; existing instances stay usable, new ones are refused.
+	// RemovedFromBrokerCatalog says that the broker offers the plan no more, while
+	// instances of it still exist: they stay usable, new ones are refused. Set by the
+	// controllers.
 	// +optional
 	RemovedFromBrokerCatalog bool `json:"removedFromBrokerCatalog"`
 }
 
-// ClusterServicePlanStatus is what became of a ClusterServicePlan.
+// ClusterServicePlanStatus is what became of a ClusterServicePlan; only the
+// controllers write it.
 type ClusterServicePlanStatus struct {
 	CommonServicePlanStatus `json:",inline"`
 }
 
-// ServicePlanStatus is what became of a ServicePlan.
+// ServicePlanStatus is what became of a ServicePlan; only the controllers write it.
 type ServicePlanStatus struct {
 	CommonServicePlanStatus `json:",inline"`
 }
 
-// ClusterServicePlan is a plan of a ClusterServiceClass.
+// ClusterServicePlan is a plan of a ClusterServiceClass: a size, a price, a set of
+// features. The controllers make it from the broker's catalog and keep it so.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -115,19 +151,23 @@ type ServicePlanStatus struct {
 // +kubebuilder:selectablefield:JSONPath=`.spec.externalID`
 // +kubebuilder:selectablefield:JSONPath=`.spec.clusterServiceBrokerName`
 // +kubebuilder:selectablefield:JSONPath=`.spec.clusterServiceClassRef.name`
+// +kubebuilder:selectablefield:JSONPath=`.spec.free`
+// +kubebuilder:selectablefield:JSONPath=`.status.removedFromBrokerCatalog`
 // +kubebuilder:printcolumn:name="External-Name",type=string,JSONPath=`.spec.externalName`
 // +kubebuilder:printcolumn:name="Broker",type=string,JSONPath=`.spec.clusterServiceBrokerName`
 // +kubebuilder:printcolumn:name="Class",type=string,JSONPath=`.spec.clusterServiceClassRef.name`
 // +kubebuilder:printcolumn:name="Free",type=boolean,JSONPath=`.spec.free`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="External-ID",type=string,priority=1,JSONPath=`.spec.externalID`
 // +kubebuilder:printcolumn:name="Removed",type=boolean,priority=1,JSONPath=`.status.removedFromBrokerCatalog`
 // +kubebuilder:printcolumn:name="Description",type=string,priority=1,JSONPath=`.spec.description`
 type ClusterServicePlan struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// +optional
-	Spec ClusterServicePlanSpec `json:"spec,omitempty"`
+	// Spec describes the plan as the broker's catalog does.
+	Spec ClusterServicePlanSpec `json:"spec"`
+	// Status says what became of the plan; only the controllers write it.
 	// +optional
 	Status ClusterServicePlanStatus `json:"status,omitempty"`
 }
@@ -141,7 +181,8 @@ type ClusterServicePlanList struct {
 	Items           []ClusterServicePlan `json:"items"`
 }
 
-// ServicePlan is a plan of a ServiceClass.
+// ServicePlan is a plan of a ServiceClass: a size, a price, a set of features. The
+// controllers make it from the broker's catalog and keep it so.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -153,19 +194,23 @@ type ClusterServicePlanList struct {
 // +kubebuilder:selectablefield:JSONPath=`.spec.externalID`
 // +kubebuilder:selectablefield:JSONPath=`.spec.serviceBrokerName`
 // +kubebuilder:selectablefield:JSONPath=`.spec.serviceClassRef.name`
+// +kubebuilder:selectablefield:JSONPath=`.spec.free`
+// +kubebuilder:selectablefield:JSONPath=`.status.removedFromBrokerCatalog`
 // +kubebuilder:printcolumn:name="External-Name",type=string,JSONPath=`.spec.externalName`
 // +kubebuilder:printcolumn:name="Broker",type=string,JSONPath=`.spec.serviceBrokerName`
 // +kubebuilder:printcolumn:name="Class",type=string,JSONPath=`.spec.serviceClassRef.name`
 // +kubebuilder:printcolumn:name="Free",type=boolean,JSONPath=`.spec.free`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="External-ID",type=string,priority=1,JSONPath=`.spec.externalID`
 // +kubebuilder:printcolumn:name="Removed",type=boolean,priority=1,JSONPath=`.status.removedFromBrokerCatalog`
 // +kubebuilder:printcolumn:name="Description",type=string,priority=1,JSONPath=`.spec.description`
 type ServicePlan struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// +optional
-	Spec ServicePlanSpec `json:"spec,omitempty"`
+	// Spec describes the plan as the broker's catalog does.
+	Spec ServicePlanSpec `json:"spec"`
+	// Status says what became of the plan; only the controllers write it.
 	// +optional
 	Status ServicePlanStatus `json:"status,omitempty"`
 }

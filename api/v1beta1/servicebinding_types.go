@@ -5,264 +5,98 @@ import (
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
-// SecretMetadata says what of ours is put beside a broker's credentials.
-// +kubebuilder:validation:Enum=None;Type;Full
-type SecretMetadata string
-
-// The amounts of metadata in a binding's Secret.
-const (
-	// SecretMetadataNone adds nothing.
-	SecretMetadataNone SecretMetadata = "None"
-	// SecretMetadataType adds the keys type and provider; the default.
-	SecretMetadataType SecretMetadata = "Type"
-	// SecretMetadataFull adds instance, plan and tags too.
-	SecretMetadataFull SecretMetadata = "Full"
-)
-
-// ServiceBindingSpec is what a user wants of an instance.
+// ServiceBindingSpec is what a user wants of an instance: credentials, and how they
+// are to be kept. It stays as it was created, but for what admission fills in. What
+// means the same counts as the same: an empty value and none, "60m" and "1h".
+//
+// +kubebuilder:validation:XValidation:fieldPath=`.instanceRef`,optionalOldSelf=true,rule=`oldSelf.hasValue() || self.?instanceRef.?name.orValue("") != "" && !format.dns1123Subdomain().validate(self.instanceRef.name).hasValue()`,message="spec.instanceRef.name must be the name of a ServiceInstance of this namespace: small letters, digits, \"-\" and \".\", at most 253 characters."
+// +kubebuilder:validation:XValidation:fieldPath=`.instanceRef`,rule=`has(self.instanceRef) == has(oldSelf.instanceRef) && (!has(self.instanceRef) || self.instanceRef == oldSelf.instanceRef)`,message="spec.instanceRef cannot be changed: a binding stays with its instance. Set it back; for another instance, create another binding."
+// +kubebuilder:validation:XValidation:fieldPath=`.parameters`,rule=`has(self.parameters) == has(oldSelf.parameters) && (!has(self.parameters) || self.parameters == oldSelf.parameters)`,message="spec.parameters cannot be changed: the spec of a binding stays as it was created. Set it back; for another value, delete the binding and create it anew."
+// +kubebuilder:validation:XValidation:fieldPath=`.parametersFrom`,rule=`(has(self.parametersFrom) ? self.parametersFrom : []) == (has(oldSelf.parametersFrom) ? oldSelf.parametersFrom : [])`,message="spec.parametersFrom cannot be changed: the spec of a binding stays as it was created. Set it back; for another value, delete the binding and create it anew."
+// +kubebuilder:validation:XValidation:fieldPath=`.secretName`,rule=`(has(self.secretName) ? self.secretName : "") == (has(oldSelf.secretName) ? oldSelf.secretName : "")`,message="spec.secretName cannot be changed: the spec of a binding stays as it was created. Set it back; for another name, delete the binding and create it anew."
+// +kubebuilder:validation:XValidation:fieldPath=`.secretTransforms`,rule=`(has(self.secretTransforms) ? self.secretTransforms : []) == (has(oldSelf.secretTransforms) ? oldSelf.secretTransforms : [])`,message="spec.secretTransforms cannot be changed: the spec of a binding stays as it was created. Set it back; for another value, delete the binding and create it anew."
+// +kubebuilder:validation:XValidation:fieldPath=`.type`,rule=`(has(self.type) ? self.type : "") == (has(oldSelf.type) ? oldSelf.type : "")`,message="spec.type cannot be changed: the spec of a binding stays as it was created. Set it back; for another value, delete the binding and create it anew."
+// +kubebuilder:validation:XValidation:fieldPath=`.provider`,rule=`(has(self.provider) ? self.provider : "") == (has(oldSelf.provider) ? oldSelf.provider : "")`,message="spec.provider cannot be changed: the spec of a binding stays as it was created. Set it back; for another value, delete the binding and create it anew."
+// +kubebuilder:validation:XValidation:fieldPath=`.secretMetadata`,rule=`(has(self.secretMetadata) ? self.secretMetadata : "") == (has(oldSelf.secretMetadata) ? oldSelf.secretMetadata : "")`,message="spec.secretMetadata cannot be changed: the spec of a binding stays as it was created. Set it back; for another value, delete the binding and create it anew."
+// +kubebuilder:validation:XValidation:fieldPath=`.secretTemplate`,rule=`has(self.secretTemplate) == has(oldSelf.secretTemplate) && (!has(self.secretTemplate) || self.secretTemplate == oldSelf.secretTemplate)`,message="spec.secretTemplate cannot be changed: the spec of a binding stays as it was created. Set it back; for another value, delete the binding and create it anew."
+// +kubebuilder:validation:XValidation:fieldPath=`.rotation`,rule=`has(self.rotation) == has(oldSelf.rotation)`,message="spec.rotation cannot be changed: the spec of a binding stays as it was created. Set it back; for another value, delete the binding and create it anew."
 type ServiceBindingSpec struct {
-	// InstanceRef names the instance, in the same namespace.
+	// InstanceRef names the ServiceInstance, in the same namespace, that the credentials
+	// are for. It may be created later.
 	// +optional
 	InstanceRef LocalObjectReference `json:"instanceRef"`
-	// Parameters are sent to the broker; a JSON object, stored in clear.
+	// Parameters are sent to the broker when the credentials are made: a JSON object such
+	// as {"role": "reader"}; which ones there are, the broker says (see
+	// serviceBindingCreateParameterSchema of the plan). They are stored in clear: put
+	// secret ones into a Secret and use parametersFrom. Default is none.
 	// +optional
-	// +nullable
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Parameters *runtime.RawExtension `json:"parameters,omitempty"`
-	// ParametersFrom adds parameters from Secrets. A key may be stated once.
+	// ParametersFrom adds parameters from Secrets of the namespace. A parameter may be
+	// stated once in all, here or in parameters; stated twice, nothing is sent to the
+	// broker and a condition says so. Default is none.
 	// +optional
+	// +kubebuilder:validation:MaxItems=100
 	ParametersFrom []ParametersFromSource `json:"parametersFrom,omitempty"`
-	// SecretName is the Secret that gets the credentials; default is the
-	// binding's name.
+	// SecretName is the name of the Secret that is made for the credentials; beside it
+	// one called <secretName>-env holds them under names fit for environment variables. A
+	// Secret of that name which is not of this binding is never written over. Default is
+	// the name of the binding.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:XValidation:rule=`self == "" || !format.dns1123Subdomain().validate(self).hasValue()`,message="spec.secretName must be a name that a Secret can have: small letters, digits, \"-\" and \".\", at most 253 characters; leave it out to use the name of the binding."
 	SecretName string `json:"secretName,omitempty"`
-	// SecretTransforms change the credentials before they are stored.
+	// SecretTransforms change the credentials before they are stored, one after the
+	// other. Default is none: the Secret holds what the broker gave.
 	// +optional
+	// +kubebuilder:validation:MaxItems=100
 	SecretTransforms []SecretTransform `json:"secretTransforms,omitempty"`
-	// ExternalID is the OSB binding_id; made for you if empty.
+	// ExternalID is the id of the binding at the broker (OSB binding_id). Left out, a
+	// random one is filled in at creation. Setting it takes over what the broker holds
+	// under that id, which needs the verb adopt on servicebindings. It never changes.
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
+	// +kubebuilder:validation:XValidation:rule=`self == "" || oldSelf == "" || self == oldSelf`,message="spec.externalID cannot be changed: it is what the binding is at the broker. Set it back, or leave the field out to keep it; for another id, create another binding."
 	ExternalID string `json:"externalID,omitempty"`
-	// ExternalIDOrigin says who made externalID; filled in, not yours to set.
+	// ExternalIDOrigin says who made externalID: "Generated" here, at random; "Given" by
+	// a user; "Derived" from cluster, namespace and name. Only what has a generated id is
+	// ever cleaned up at the broker on a guess. Filled in at admission, not yours to set.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`self == "" || oldSelf == "" || self == oldSelf`,message="spec.externalIDOrigin cannot be changed: it says who made spec.externalID. Leave the field out to keep it."
 	ExternalIDOrigin ExternalIDOrigin `json:"externalIDOrigin,omitempty"`
-	// UserInfo is the user who made the binding; filled in.
+	// UserInfo is the user who made the binding; the broker is told. Filled in at
+	// admission, not yours to set.
 	// +optional
 	UserInfo *UserInfo `json:"userInfo,omitempty"`
-	// Type of the service for programs that look for one, such as
-	// "postgresql"; default is the broker's own, else the class's name.
+	// Type of the service, for programs that look for one by it, such as "postgresql"; it
+	// becomes the key "type" of the Secret. Default is what the broker says, else the
+	// external name of the class.
 	// +optional
 	// +kubebuilder:validation:MaxLength=63
 	Type string `json:"type,omitempty"`
-	// Provider of the service; default is the broker's own, else its name.
+	// Provider of the service, for programs that tell several of a type apart; it becomes
+	// the key "provider" of the Secret. Default is what the broker says, else the name of
+	// the broker.
 	// +optional
 	// +kubebuilder:validation:MaxLength=253
 	Provider string `json:"provider,omitempty"`
-	// SecretMetadata says what is put beside the credentials; default Type.
+	// SecretMetadata says what is put into the Secret beside the credentials: "None";
+	// "Type", the keys type and provider; "Full", also instance, plan and tags. What the
+	// broker gave under such a key stays. Default is Type.
 	// +optional
 	SecretMetadata SecretMetadata `json:"secretMetadata,omitempty"`
-	// SecretTemplate shapes the Secret.
+	// SecretTemplate shapes the Secret: labels, annotations and keys of its own. Default
+	// is a Secret with what the broker gave.
 	// +optional
 	SecretTemplate *SecretTemplate `json:"secretTemplate,omitempty"`
-	// Rotation renews the credentials by schedule.
+	// Rotation renews the credentials by schedule: new ones are made, and the old ones
+	// revoked when nobody uses them any more. Default is that they stay.
 	// +optional
 	Rotation *RotationPolicy `json:"rotation,omitempty"`
 }
 
-// SecretTemplate shapes the Secret of a binding.
-type SecretTemplate struct {
-	// Labels for the Secret.
-	// +optional
-	Labels map[string]string `json:"labels,omitempty"`
-	// Annotations for the Secret.
-	// +optional
-	Annotations map[string]string `json:"annotations,omitempty"`
-	// StringData maps a key to a Go template over the credentials.
-	// +optional
-	StringData map[string]string `json:"stringData,omitempty"`
-}
-
-// RotationPolicy renews a binding's credentials.
-type RotationPolicy struct {
-	// Interval between rotations.
-	// +optional
-	Interval *metav1.Duration `json:"interval,omitempty"`
-	// Overlap is how long the old credentials stay valid at the least.
-	// +optional
-	Overlap *metav1.Duration `json:"overlap,omitempty"`
-	// MaxOverlap is when the old credentials are revoked although used.
-	// +optional
-	MaxOverlap *metav1.Duration `json:"maxOverlap,omitempty"`
-	// Window bounds rotations to a time of the day.
-	// +optional
-	Window *RotationWindow `json:"window,omitempty"`
-}
-
-// RotationWindow is a time of the day, in UTC.
-type RotationWindow struct {
-	// Start of the window as "15:04".
-	// +kubebuilder:validation:Pattern=`^([01][0-9]|2[0-3]):[0-5][0-9]$`
-	Start string `json:"start"`
-	// Duration of the window.
-	Duration metav1.Duration `json:"duration"`
-}
-
-// SecretTransform changes the credentials; exactly one member is set.
-type SecretTransform struct {
-	// RenameKey moves a value to another key.
-	// +optional
-	RenameKey *RenameKeyTransform `json:"renameKey,omitempty"`
-	// AddKey adds a value.
-	// +optional
-	AddKey *AddKeyTransform `json:"addKey,omitempty"`
-	// AddKeysFrom copies all keys of another Secret.
-	// +optional
-	AddKeysFrom *AddKeysFromTransform `json:"addKeysFrom,omitempty"`
-	// RemoveKey removes a value.
-	// +optional
-	RemoveKey *RemoveKeyTransform `json:"removeKey,omitempty"`
-}
-
-// RenameKeyTransform moves a value to another key.
-type RenameKeyTransform struct {
-	// From is the key to move; nothing happens if it is missing.
-	From string `json:"from"`
-	// To is its new name; what was there is overwritten.
-	To string `json:"to"`
-}
-
-// AddKeyTransform adds a value: of jsonPathExpression, else stringValue, else
-// value.
-type AddKeyTransform struct {
-	// Key to add.
-	Key string `json:"key"`
-	// Value as bytes.
-	// +optional
-	// +nullable
-	Value []byte `json:"value"`
-	// StringValue as text.
-	// +optional
-	// +nullable
-	StringValue *string `json:"stringValue"`
-	// JSONPathExpression is evaluated over the credentials, as "{.foo.bar}".
-	// +optional
-	// +nullable
-	JSONPathExpression *string `json:"jsonPathExpression"`
-}
-
-// AddKeysFromTransform copies all keys of another Secret.
-type AddKeysFromTransform struct {
-	// SecretRef names the Secret and its namespace.
-	SecretRef *ObjectReference `json:"secretRef,omitempty"`
-}
-
-// RemoveKeyTransform removes a value.
-type RemoveKeyTransform struct {
-	// Key to remove.
-	Key string `json:"key"`
-}
-
-// UnbindStatus says whether an unbind is owed to the broker. It is Required
-// from before the first bind call on.
-type UnbindStatus string
-
-// The unbind statuses.
-const (
-	UnbindStatusNotRequired UnbindStatus = "NotRequired"
-	UnbindStatusRequired    UnbindStatus = "Required"
-	UnbindStatusSucceeded   UnbindStatus = "Succeeded"
-	UnbindStatusFailed      UnbindStatus = "Failed"
-)
-
-// ServiceBindingProperties are the values that an operation carries, or that
-// the broker is known to have. Values from Secrets are redacted.
-type ServiceBindingProperties struct {
-	// Parameters, with values from Secrets redacted.
-	// +optional
-	// +kubebuilder:pruning:PreserveUnknownFields
-	Parameters *runtime.RawExtension `json:"parameters,omitempty"`
-	// ParameterChecksum is the hex SHA-256 of the parameters as JSON; empty
-	// for none.
-	// +optional
-	ParameterChecksum string `json:"parameterChecksum,omitempty"`
-	// UserInfo is the user who caused the operation.
-	// +optional
-	UserInfo *UserInfo `json:"userInfo,omitempty"`
-	// InstanceExternalID is the OSB instance_id, so that the binding can be
-	// undone when its instance's object is gone.
-	// +optional
-	InstanceExternalID string `json:"instanceExternalID,omitempty"`
-	// ServiceExternalID is the OSB service_id.
-	// +optional
-	ServiceExternalID string `json:"serviceExternalID,omitempty"`
-	// PlanExternalID is the OSB plan_id.
-	// +optional
-	PlanExternalID string `json:"planExternalID,omitempty"`
-}
-
-// ServiceBindingStatus is what is known of a binding.
-type ServiceBindingStatus struct {
-	CommonStatus `json:",inline"`
-	// AsyncOpInProgress says that the broker is polled for an outcome.
-	// +optional
-	AsyncOpInProgress bool `json:"asyncOpInProgress,omitempty"`
-	// LastOperation is the broker's operation key.
-	// +optional
-	LastOperation *string `json:"lastOperation,omitempty"`
-	// CurrentOperation is Bind, Unbind or empty.
-	// +optional
-	CurrentOperation string `json:"currentOperation,omitempty"`
-	// ReconciledGeneration is the generation that the broker last accepted.
-	// +optional
-	ReconciledGeneration int64 `json:"reconciledGeneration,omitempty"`
-	// OperationStartTime is when the current operation began.
-	// +optional
-	OperationStartTime *metav1.Time `json:"operationStartTime,omitempty"`
-	// InProgressProperties are what the current operation carries.
-	// +optional
-	InProgressProperties *ServiceBindingProperties `json:"inProgressProperties,omitempty"`
-	// ExternalProperties are what the broker is known to have.
-	// +optional
-	ExternalProperties *ServiceBindingProperties `json:"externalProperties,omitempty"`
-	// OrphanMitigationInProgress says that what a failed bind may have left is
-	// being removed.
-	// +optional
-	OrphanMitigationInProgress bool `json:"orphanMitigationInProgress,omitempty"`
-	// UnbindStatus says whether an unbind is owed.
-	// +optional
-	UnbindStatus UnbindStatus `json:"unbindStatus,omitempty"`
-
-	// Operation is the journal of the operation under way.
-	// +optional
-	Operation *Operation `json:"operation,omitempty"`
-	// ExternalID is the OSB binding_id in force; every call uses it.
-	// +optional
-	ExternalID string `json:"externalID,omitempty"`
-	// ExternalIDOrigin says who made ExternalID, as it was when the id was first
-	// used. It decides what may be removed at the broker; what spec says later
-	// does not.
-	// +optional
-	ExternalIDOrigin ExternalIDOrigin `json:"externalIDOrigin,omitempty"`
-	// CreatedByUs says that this very object saw the broker accept the creation
-	// of ExternalID (201 or 202).
-	// +optional
-	CreatedByUs bool `json:"createdByUs,omitempty"`
-	// Binding names the Secret with the stored credentials; it is set when
-	// they are stored. With it the binding is a Provisioned Service of
-	// servicebinding.io.
-	// +optional
-	Binding *LocalObjectReference `json:"binding,omitempty"`
-	// EnvSecretName names the Secret with the same values under names fit for
-	// environment variables.
-	// +optional
-	EnvSecretName string `json:"envSecretName,omitempty"`
-	// BrokerRef names the broker that has the binding, and its kind.
-	// +optional
-	BrokerRef *BrokerReference `json:"brokerRef,omitempty"`
-}
-
-// ServiceBinding gives credentials for an instance and keeps them in a Secret.
+// ServiceBinding has a broker give credentials for a ServiceInstance and keeps them in
+// a Secret, from where Pods get them.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -274,19 +108,23 @@ type ServiceBindingStatus struct {
 // +kubebuilder:selectablefield:JSONPath=`.spec.instanceRef.name`
 // +kubebuilder:selectablefield:JSONPath=`.spec.secretName`
 // +kubebuilder:selectablefield:JSONPath=`.spec.externalID`
+// +kubebuilder:selectablefield:JSONPath=`.status.binding.name`
 // +kubebuilder:printcolumn:name="Service-Instance",type=string,JSONPath=`.spec.instanceRef.name`
 // +kubebuilder:printcolumn:name="Secret-Name",type=string,JSONPath=`.status.binding.name`
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.lastConditionState`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Broker",type=string,priority=1,JSONPath=`.status.brokerRef.name`
 // +kubebuilder:printcolumn:name="External-ID",type=string,priority=1,JSONPath=`.status.externalID`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 type ServiceBinding struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// +optional
-	Spec ServiceBindingSpec `json:"spec,omitempty"`
+	// Spec is what you want of an instance: credentials, and how they are to be kept. It
+	// stays as it was created, but for what admission fills in.
+	Spec ServiceBindingSpec `json:"spec"`
+	// Status is what is known of the binding; only the controllers write it.
 	// +optional
 	Status ServiceBindingStatus `json:"status,omitempty"`
 }

@@ -6,8 +6,8 @@ import (
 )
 
 // DeletionPolicy says what happens at the broker when an instance's object is
-// deleted.
-// +kubebuilder:validation:Enum=Delete;Retain
+// deleted; empty means the default.
+// +kubebuilder:validation:Enum="";Delete;Retain
 type DeletionPolicy string
 
 // The deletion policies.
@@ -34,232 +34,73 @@ const (
 	ExternalIDDerived ExternalIDOrigin = "Derived"
 )
 
-// PlanReference chooses a class and a plan: one scope, one naming style. The
-// plan may be left out where the class has exactly one.
-type PlanReference struct {
-	// ClusterServiceClassExternalName is the OSB service's name.
-	// +optional
-	ClusterServiceClassExternalName string `json:"clusterServiceClassExternalName,omitempty"`
-	// ClusterServicePlanExternalName is the OSB plan's name.
-	// +optional
-	ClusterServicePlanExternalName string `json:"clusterServicePlanExternalName,omitempty"`
-	// ClusterServiceClassExternalID is the OSB service's id.
-	// +optional
-	ClusterServiceClassExternalID string `json:"clusterServiceClassExternalID,omitempty"`
-	// ClusterServicePlanExternalID is the OSB plan's id.
-	// +optional
-	ClusterServicePlanExternalID string `json:"clusterServicePlanExternalID,omitempty"`
-	// ClusterServiceClassName is the name of the ClusterServiceClass.
-	// +optional
-	ClusterServiceClassName string `json:"clusterServiceClassName,omitempty"`
-	// ClusterServicePlanName is the name of the ClusterServicePlan.
-	// +optional
-	ClusterServicePlanName string `json:"clusterServicePlanName,omitempty"`
-	// ServiceClassExternalName is the OSB service's name.
-	// +optional
-	ServiceClassExternalName string `json:"serviceClassExternalName,omitempty"`
-	// ServicePlanExternalName is the OSB plan's name.
-	// +optional
-	ServicePlanExternalName string `json:"servicePlanExternalName,omitempty"`
-	// ServiceClassExternalID is the OSB service's id.
-	// +optional
-	ServiceClassExternalID string `json:"serviceClassExternalID,omitempty"`
-	// ServicePlanExternalID is the OSB plan's id.
-	// +optional
-	ServicePlanExternalID string `json:"servicePlanExternalID,omitempty"`
-	// ServiceClassName is the name of the ServiceClass.
-	// +optional
-	ServiceClassName string `json:"serviceClassName,omitempty"`
-	// ServicePlanName is the name of the ServicePlan.
-	// +optional
-	ServicePlanName string `json:"servicePlanName,omitempty"`
-}
-
-// ServiceInstanceSpec is what a user wants of a broker.
+// ServiceInstanceSpec is what a user wants of a broker: something of a class and a
+// plan, made with parameters.
 type ServiceInstanceSpec struct {
 	PlanReference `json:",inline"`
-	// ClusterServiceClassRef is accepted in restored objects; the resolved
-	// class stands in status.
+	// ClusterServiceClassRef is what v0.3 resolved the class to. It is accepted, so that
+	// exported objects can be restored, and not used: see status.clusterServiceClassRef.
 	// +optional
 	ClusterServiceClassRef *ClusterObjectReference `json:"clusterServiceClassRef,omitempty"`
-	// ClusterServicePlanRef is accepted in restored objects.
+	// ClusterServicePlanRef is what v0.3 resolved the plan to. It is accepted, so that
+	// exported objects can be restored, and not used: see status.clusterServicePlanRef.
 	// +optional
 	ClusterServicePlanRef *ClusterObjectReference `json:"clusterServicePlanRef,omitempty"`
-	// ServiceClassRef is accepted in restored objects.
+	// ServiceClassRef is what v0.3 resolved the class to. It is accepted, so that
+	// exported objects can be restored, and not used: see status.serviceClassRef.
 	// +optional
 	ServiceClassRef *LocalObjectReference `json:"serviceClassRef,omitempty"`
-	// ServicePlanRef is accepted in restored objects.
+	// ServicePlanRef is what v0.3 resolved the plan to. It is accepted, so that exported
+	// objects can be restored, and not used: see status.servicePlanRef.
 	// +optional
 	ServicePlanRef *LocalObjectReference `json:"servicePlanRef,omitempty"`
-	// Parameters are sent to the broker; a JSON object, stored in clear.
+	// Parameters are sent to the broker when the instance is provisioned or updated: a
+	// JSON object such as {"storageGB": 20}; which ones there are, the broker says (see
+	// instanceCreateParameterSchema of the plan). They are stored in clear: put secret
+	// ones into a Secret and use parametersFrom. Default is none.
 	// +optional
-	// +nullable
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Parameters *runtime.RawExtension `json:"parameters,omitempty"`
-	// ParametersFrom adds parameters from Secrets. A key may be stated once.
+	// ParametersFrom adds parameters from Secrets of the namespace. A parameter may be
+	// stated once in all, here or in parameters; stated twice, nothing is sent to the
+	// broker and a condition says so. Default is none.
 	// +optional
+	// +kubebuilder:validation:MaxItems=100
 	ParametersFrom []ParametersFromSource `json:"parametersFrom,omitempty"`
-	// ExternalID is the OSB instance_id; made for you if empty.
+	// ExternalID is the id of the instance at the broker (OSB instance_id). Left out, a
+	// random one is filled in at creation. Setting it takes over what the broker holds
+	// under that id, which needs the verb adopt on serviceinstances. It never changes.
 	// +optional
 	// +kubebuilder:validation:MaxLength=255
+	// +kubebuilder:validation:XValidation:rule=`self == "" || oldSelf == "" || self == oldSelf`,message="spec.externalID cannot be changed: it is what the instance is at the broker. Set it back, or leave the field out to keep it; for another id, create another instance."
 	ExternalID string `json:"externalID,omitempty"`
-	// ExternalIDOrigin says who made externalID; filled in, not yours to set.
+	// ExternalIDOrigin says who made externalID: "Generated" here, at random; "Given" by
+	// a user; "Derived" from cluster, namespace and name. Only what has a generated id is
+	// ever cleaned up at the broker on a guess. Filled in at admission, not yours to set.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`self == "" || oldSelf == "" || self == oldSelf`,message="spec.externalIDOrigin cannot be changed: it says who made spec.externalID. Leave the field out to keep it."
 	ExternalIDOrigin ExternalIDOrigin `json:"externalIDOrigin,omitempty"`
-	// UserInfo is the user who last changed the spec; filled in.
+	// UserInfo is the user who last changed the spec; the broker is told. Filled in at
+	// admission, not yours to set.
 	// +optional
 	UserInfo *UserInfo `json:"userInfo,omitempty"`
-	// UpdateRequests forces an update when it is raised.
+	// UpdateRequests is a counter: raise it by one to have an update sent to the broker
+	// although nothing else in the spec changed, for example after a Secret of
+	// parametersFrom did. It never decreases; an update that leaves it out, or says 0,
+	// keeps it.
 	// +optional
+	// +kubebuilder:validation:XValidation:rule=`self >= 0`,message="spec.updateRequests is a counter and cannot be below 0: raise it by one to have an update sent, or leave it out."
+	// +kubebuilder:validation:XValidation:rule=`self == 0 || self >= oldSelf`,message="spec.updateRequests cannot decrease: raise it by one to have an update sent, or leave it out to keep it as it is."
 	UpdateRequests int64 `json:"updateRequests,omitempty"`
-	// DeletionPolicy says whether deleting the object deprovisions; default
-	// Delete for an id that we made, else Retain.
+	// DeletionPolicy says what happens at the broker when this object is deleted:
+	// "Delete" deprovisions the instance there, "Retain" leaves it, with its data.
+	// Default is Delete where externalIDOrigin is Generated, else Retain.
 	// +optional
 	DeletionPolicy DeletionPolicy `json:"deletionPolicy,omitempty"`
 }
 
-// ProvisionStatus says whether the broker has the instance.
-type ProvisionStatus string
-
-// The provision statuses; empty before the first outcome.
-const (
-	ProvisionStatusProvisioned    ProvisionStatus = "Provisioned"
-	ProvisionStatusNotProvisioned ProvisionStatus = "NotProvisioned"
-)
-
-// DeprovisionStatus says whether a deprovision is owed to the broker. It is
-// Required from before the first provision call on.
-type DeprovisionStatus string
-
-// The deprovision statuses.
-const (
-	DeprovisionStatusNotRequired DeprovisionStatus = "NotRequired"
-	DeprovisionStatusRequired    DeprovisionStatus = "Required"
-	DeprovisionStatusSucceeded   DeprovisionStatus = "Succeeded"
-	DeprovisionStatusFailed      DeprovisionStatus = "Failed"
-)
-
-// ServiceInstanceProperties are the values that an operation carries, or that
-// the broker is known to have. Values from Secrets are redacted.
-type ServiceInstanceProperties struct {
-	// ClusterServicePlanExternalName is the plan's name, cluster scope.
-	// +optional
-	ClusterServicePlanExternalName string `json:"clusterServicePlanExternalName,omitempty"`
-	// ClusterServicePlanExternalID is the plan's id, cluster scope.
-	// +optional
-	ClusterServicePlanExternalID string `json:"clusterServicePlanExternalID,omitempty"`
-	// ServicePlanExternalName is the plan's name, namespaced.
-	// +optional
-	ServicePlanExternalName string `json:"servicePlanExternalName,omitempty"`
-	// ServicePlanExternalID is the plan's id, namespaced.
-	// +optional
-	ServicePlanExternalID string `json:"servicePlanExternalID,omitempty"`
-	// ServiceExternalID is the OSB service_id, so that the instance can be
-	// deprovisioned when its class is gone.
-	// +optional
-	ServiceExternalID string `json:"serviceExternalID,omitempty"`
-	// Parameters, with values from Secrets redacted.
-	// +optional
-	// +kubebuilder:pruning:PreserveUnknownFields
-	Parameters *runtime.RawExtension `json:"parameters,omitempty"`
-	// ParameterChecksum is the hex SHA-256 of the parameters as JSON; empty
-	// for none.
-	// +optional
-	ParameterChecksum string `json:"parameterChecksum,omitempty"`
-	// UserInfo is the user who caused the operation.
-	// +optional
-	UserInfo *UserInfo `json:"userInfo,omitempty"`
-}
-
-// ServiceInstanceStatus is what is known of an instance.
-type ServiceInstanceStatus struct {
-	CommonStatus `json:",inline"`
-	// AsyncOpInProgress says that the broker is polled for an outcome.
-	// +optional
-	AsyncOpInProgress bool `json:"asyncOpInProgress,omitempty"`
-	// OrphanMitigationInProgress says that what a failed provision may have
-	// left is being removed.
-	// +optional
-	OrphanMitigationInProgress bool `json:"orphanMitigationInProgress,omitempty"`
-	// LastOperation is the broker's operation key.
-	// +optional
-	LastOperation *string `json:"lastOperation,omitempty"`
-	// DashboardURL is a page of the broker for this instance.
-	// +optional
-	DashboardURL *string `json:"dashboardURL,omitempty"`
-	// CurrentOperation is Provision, Update, Deprovision or empty.
-	// +optional
-	CurrentOperation string `json:"currentOperation,omitempty"`
-	// ReconciledGeneration is the generation that the broker last accepted.
-	// +optional
-	ReconciledGeneration int64 `json:"reconciledGeneration,omitempty"`
-	// OperationStartTime is when the current operation began.
-	// +optional
-	OperationStartTime *metav1.Time `json:"operationStartTime,omitempty"`
-	// InProgressProperties are what the current operation carries.
-	// +optional
-	InProgressProperties *ServiceInstanceProperties `json:"inProgressProperties,omitempty"`
-	// ExternalProperties are what the broker is known to have.
-	// +optional
-	ExternalProperties *ServiceInstanceProperties `json:"externalProperties,omitempty"`
-	// ProvisionStatus says whether the broker has the instance.
-	// +optional
-	ProvisionStatus ProvisionStatus `json:"provisionStatus,omitempty"`
-	// DeprovisionStatus says whether a deprovision is owed.
-	// +optional
-	DeprovisionStatus DeprovisionStatus `json:"deprovisionStatus,omitempty"`
-	// DefaultProvisionParameters are the defaults that were applied.
-	// +optional
-	// +kubebuilder:pruning:PreserveUnknownFields
-	DefaultProvisionParameters *runtime.RawExtension `json:"defaultProvisionParameters,omitempty"`
-	// UserSpecifiedClassName is the class as the user gave it, with its kind.
-	// +optional
-	UserSpecifiedClassName string `json:"userSpecifiedClassName,omitempty"`
-	// UserSpecifiedPlanName is the plan as the user gave it.
-	// +optional
-	UserSpecifiedPlanName string `json:"userSpecifiedPlanName,omitempty"`
-
-	// Operation is the journal of the operation under way.
-	// +optional
-	Operation *Operation `json:"operation,omitempty"`
-	// ExternalID is the OSB instance_id in force; every call uses it.
-	// +optional
-	ExternalID string `json:"externalID,omitempty"`
-	// ExternalIDOrigin says who made ExternalID, as it was when the id was first
-	// used. It decides what may be removed at the broker; what spec says later
-	// does not.
-	// +optional
-	ExternalIDOrigin ExternalIDOrigin `json:"externalIDOrigin,omitempty"`
-	// CreatedByUs says that this very object saw the broker accept the creation
-	// of ExternalID (201 or 202).
-	// +optional
-	CreatedByUs bool `json:"createdByUs,omitempty"`
-	// ClusterServiceClassRef is the resolved class.
-	// +optional
-	ClusterServiceClassRef *ClusterObjectReference `json:"clusterServiceClassRef,omitempty"`
-	// ClusterServicePlanRef is the resolved plan.
-	// +optional
-	ClusterServicePlanRef *ClusterObjectReference `json:"clusterServicePlanRef,omitempty"`
-	// ServiceClassRef is the resolved class.
-	// +optional
-	ServiceClassRef *LocalObjectReference `json:"serviceClassRef,omitempty"`
-	// ServicePlanRef is the resolved plan.
-	// +optional
-	ServicePlanRef *LocalObjectReference `json:"servicePlanRef,omitempty"`
-	// BrokerRef names the broker that has the instance, and its kind.
-	// +optional
-	BrokerRef *BrokerReference `json:"brokerRef,omitempty"`
-}
-
-// BrokerReference names a broker and its kind.
-type BrokerReference struct {
-	// Kind is ClusterServiceBroker or ServiceBroker.
-	Kind string `json:"kind"`
-	// Name of the broker; a ServiceBroker is in the holder's namespace.
-	Name string `json:"name"`
-}
-
-// ServiceInstance is something that a broker provisioned, or is to provision.
+// ServiceInstance is something that a broker provisioned, or is to provision: a
+// database, a queue, an account. ServiceBindings give credentials for it.
 //
 // +kubebuilder:object:root=true
 // +kubebuilder:subresource:status
@@ -280,14 +121,17 @@ type BrokerReference struct {
 // +kubebuilder:printcolumn:name="Ready",type=string,JSONPath=`.status.conditions[?(@.type=="Ready")].status`
 // +kubebuilder:printcolumn:name="Status",type=string,JSONPath=`.status.lastConditionState`
 // +kubebuilder:printcolumn:name="Age",type=date,JSONPath=`.metadata.creationTimestamp`
+// +kubebuilder:printcolumn:name="Broker",type=string,priority=1,JSONPath=`.status.brokerRef.name`
 // +kubebuilder:printcolumn:name="External-ID",type=string,priority=1,JSONPath=`.status.externalID`
 // +kubebuilder:printcolumn:name="Message",type=string,priority=1,JSONPath=`.status.conditions[?(@.type=="Ready")].message`
 type ServiceInstance struct {
 	metav1.TypeMeta   `json:",inline"`
 	metav1.ObjectMeta `json:"metadata,omitempty"`
 
-	// +optional
-	Spec ServiceInstanceSpec `json:"spec,omitempty"`
+	// Spec is what you want of the broker: something of a class and a plan, made with
+	// parameters.
+	Spec ServiceInstanceSpec `json:"spec"`
+	// Status is what is known of the instance; only the controllers write it.
 	// +optional
 	Status ServiceInstanceStatus `json:"status,omitempty"`
 }
