@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/go-logr/logr"
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -146,6 +147,7 @@ type fakeBroker struct {
 	requests  map[string]int // "PUT instance": how often
 	fault     func(op string, next http.HandlerFunc, w http.ResponseWriter, r *http.Request)
 	password  string
+	name      string // of its service and, in ids, of all it offers
 	catalog   *osb.Catalog
 	url       string
 }
@@ -154,8 +156,9 @@ func newFakeBroker(t *testing.T) *fakeBroker {
 	t.Helper()
 	f := &fakeBroker{
 		instances: map[string]string{}, bindings: map[string]osb.Credentials{}, requests: map[string]int{}, password: "right",
-		catalog: testCatalog(t.Name()),
+		name: "c" + uuid.NewString()[:8],
 	}
+	f.catalog = testCatalog(f.name)
 	kit := broker.NewHandler(f, broker.Options{Auth: func(r *http.Request) bool {
 		_, p, _ := r.BasicAuth()
 		f.mu.Lock()
@@ -189,7 +192,7 @@ func thingOf(path string) string {
 	return "instance"
 }
 
-// testCatalog has ids of its own for each test, as ids are unique over brokers.
+// testCatalog has ids of its own for each run of a test: ids are unique over brokers.
 func testCatalog(name string) *osb.Catalog {
 	plan := func(n string) osb.Plan {
 		return osb.Plan{ID: name + "-" + n, Name: n, Description: "a plan"}

@@ -209,7 +209,7 @@ func TestAVanishedPlanIsKeptWhileItIsUsed(t *testing.T) {
 	w.create(w.broker, i)
 	w.becomes(i, metav1.ConditionTrue, v1beta1.ReasonProvisionedSuccessfully)
 	w.fake.set(func() {
-		c := testCatalog(t.Name())
+		c := testCatalog(w.fake.name)
 		c.Services[0].Plans = c.Services[0].Plans[1:]
 		w.fake.catalog = c
 	})
