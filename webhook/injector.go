@@ -157,7 +157,8 @@ func (i *Injector) read(mem *memory, req *http.Request) (v verdict, ok bool) {
 	}
 	mem.body.Reset()
 	if req.ContentLength > 0 {
-		mem.body.Grow(int(req.ContentLength) + bytes.MinRead) // what ReadFrom wants, to grow no more
+		// What ReadFrom wants to grow no more; but a large body has to come first.
+		mem.body.Grow(min(int(req.ContentLength), maxKept) + bytes.MinRead)
 	}
 	n, err := mem.body.ReadFrom(io.LimitReader(req.Body, MaxBody+1))
 	switch {
