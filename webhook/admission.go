@@ -100,11 +100,13 @@ func (a *Admission) fill(ctx context.Context, req admission.Request) admission.R
 	return admission.Patched("", ops...)
 }
 
-// fillAs fills in the part S of a kind's spec, and says how as a patch.
+// fillAs fills in the part S of a kind's spec, and says how as a patch. What
+// cannot be read is left as it is: the CRD's schema, which the API server looks
+// at later, says what is wrong with it.
 func fillAs[T, S any](req admission.Request, part func(*T) *S, fill func(spec, old *S)) ([]jsonpatch.Operation, error) {
 	obj, old, err := decode[T](req)
 	if err != nil {
-		return nil, err
+		return nil, nil //nolint:nilerr // see above
 	}
 	spec := part(obj)
 	was, err := fields(spec)

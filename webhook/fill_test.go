@@ -81,6 +81,8 @@ func TestFillBroker(t *testing.T) {
 		"finalizers of others stay, and so do unknown fields": {
 			sent: `{"metadata":{"finalizers":["x/y"]},"spec":{"url":"u","relistBehavior":"Manual","future":{"a":null}}}`,
 			want: `{"metadata":{"finalizers":["x/y","` + v1beta1.Finalizer + `"]},"spec":{"url":"u","relistBehavior":"Manual","future":{"a":null}}}`},
+		"what the schema will refuse is left to it": {
+			sent: `{"metadata":{},"spec":{"url":7}}`, want: `{"metadata":{},"spec":{"url":7}}`},
 		"an object on its way out gets no finalizer": {
 			old:  `{"metadata":{"deletionTimestamp":"2026-01-01T00:00:00Z","finalizers":["x/y"]},"spec":{"url":"u","relistBehavior":"Manual"}}`,
 			sent: `{"metadata":{"deletionTimestamp":"2026-01-01T00:00:00Z","finalizers":["x/y"]},"spec":{"url":"v","relistBehavior":"Manual"}}`,
