@@ -3,6 +3,7 @@
 package api_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"path/filepath"
@@ -126,7 +127,7 @@ func prepare(t *testing.T, m *manifest) {
 				require.NoError(t, err)
 				continue
 			}
-			_, err := as(t, "operator").act(t.Context(), doc, "create", false)
+			_, err := as(t, cmp.Or(doc.as, "operator")).act(t.Context(), doc, "create", false)
 			require.NoError(t, err, "%s: %s", name, identity(doc.obj))
 		}
 	}

@@ -18,6 +18,7 @@ import (
 	rbacv1 "k8s.io/api/rbac/v1"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/client-go/rest"
 	"k8s.io/utils/ptr"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -37,6 +38,7 @@ const (
 type suite struct {
 	client.Client // an administrator's
 	cfg           *rest.Config
+	scheme        *runtime.Scheme
 	mapper        apimeta.RESTMapper
 }
 
@@ -113,6 +115,7 @@ func helmInstall(ctx context.Context, kubeconfig []byte) error {
 // colleague has the same.
 var groupsOf = map[string][]string{
 	"developer": {"developers"},
+	"owner":     {"developers", "owners"},
 	"restorer":  {"developers", "restorers"},
 	"intern":    {"interns"},
 	"operator":  {"platform"},
@@ -138,7 +141,8 @@ func (s *suite) letUsersIn(ctx context.Context) error {
 	}
 	for group, roles := range map[string][]string{
 		"developers": {"system:aggregate-to-view", "system:aggregate-to-edit", release + "-view", release + "-edit"},
-		"interns":    {"system:aggregate-to-view", release + "-view", release + "-edit"},
+		"owners":     {"system:aggregate-to-admin", release + "-admin"},
+		"interns":    {"system:aggregate-to-view", release + "-view", release + "-edit", release + "-admin"},
 		"restorers":  {"adopter"},
 	} {
 		for i, role := range roles {

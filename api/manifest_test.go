@@ -19,6 +19,7 @@ type manifest struct {
 	shows   string // valid: its first line
 	refused string // invalid: the sentence of its first line
 	again   string
+	without string // a part of the release that is switched off meanwhile
 	needs   []string
 	warns   []string
 	fills   []string
@@ -97,6 +98,9 @@ func (m *manifest) take(t *testing.T, doc *document, line string, first bool) {
 	case "verb":
 		require.Contains(t, []string{"create", "update", "patch", "apply", "delete", "status"}, value, m.name)
 		doc.verb = value
+	case "without":
+		require.Equal(t, "webhook", value, m.name)
+		m.without = value
 	case "needs":
 		m.needs = strings.Split(value, ", ")
 	case "warns":
@@ -132,6 +136,8 @@ func (d document) user() string {
 		return d.as
 	case clusterScoped(d.obj):
 		return "operator"
+	case d.obj.GetKind() == "ServiceBroker":
+		return "owner"
 	}
 	return "developer"
 }

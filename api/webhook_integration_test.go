@@ -11,10 +11,13 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"testing"
 
 	"github.com/go-logr/logr"
 	"github.com/prometheus/client_golang/prometheus"
+	"github.com/stretchr/testify/require"
 	admissionregistrationv1 "k8s.io/api/admissionregistration/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	clientgoscheme "k8s.io/client-go/kubernetes/scheme"
 	"k8s.io/client-go/rest"
@@ -40,14 +43,14 @@ func account(name string) rest.ImpersonationConfig {
 // startWebhook runs what `catalog webhook` runs, as the chart's account and so
 // under the chart's rights, and leads the chart's configurations to it.
 func (s *suite) startWebhook(ctx context.Context, at envtest.WebhookInstallOptions) error {
-	scheme := runtime.NewScheme()
-	if err := errors.Join(clientgoscheme.AddToScheme(scheme), v1beta1.AddToScheme(scheme)); err != nil {
+	s.scheme = runtime.NewScheme()
+	if err := errors.Join(clientgoscheme.AddToScheme(s.scheme), v1beta1.AddToScheme(s.scheme)); err != nil {
 		return err
 	}
 	cfg := rest.CopyConfig(s.cfg)
 	cfg.Impersonate = account("webhook")
 	mgr, err := ctrl.NewManager(cfg, ctrl.Options{
-		Scheme: scheme, Cache: cache.Options{ByObject: webhook.CacheByObject()},
+		Scheme: s.scheme, Cache: cache.Options{ByObject: webhook.CacheByObject()},
 		Metrics: metricsserver.Options{BindAddress: "0"},
 	})
 	if err != nil {
@@ -79,7 +82,10 @@ func (s *suite) startWebhook(ctx context.Context, at envtest.WebhookInstallOptio
 	if err := waitFor(ctx, func() error { return server.Ready(nil) }); err != nil {
 		return err
 	}
-	return s.redirect(ctx, at)
+	if err := s.redirect(ctx, at); err != nil {
+		return err
+	}
+	return s.waitForWebhook(ctx, true)
 }
 
 // newServer is the webhook with everything that it serves.
@@ -140,4 +146,48 @@ func (s *suite) redirect(ctx context.Context, at envtest.WebhookInstallOptions) 
 		}
 	}
 	return nil
+}
+
+// withoutWebhook takes the two configurations for our own kinds away until the test
+// ends.
+func withoutWebhook(t *testing.T) {
+	t.Helper()
+	name := func(what string) client.ObjectKey { return client.ObjectKey{Name: release + "-" + what} }
+	mutating, validating := &admissionregistrationv1.MutatingWebhookConfiguration{}, &admissionregistrationv1.ValidatingWebhookConfiguration{}
+	require.NoError(t, shared.Get(t.Context(), name("defaults"), mutating))
+	require.NoError(t, shared.Get(t.Context(), name("validate"), validating))
+	t.Cleanup(func() {
+		ctx := context.WithoutCancel(t.Context())
+		for _, obj := range []client.Object{mutating, validating} {
+			obj.SetResourceVersion("")
+			require.NoError(t, shared.Create(ctx, obj))
+		}
+		require.NoError(t, shared.waitForWebhook(ctx, true))
+	})
+	for _, obj := range []client.Object{mutating, validating} {
+		require.NoError(t, shared.Delete(t.Context(), obj))
+	}
+	require.NoError(t, shared.waitForWebhook(t.Context(), false))
+}
+
+// waitForWebhook returns when the API server asks both paths, or neither.
+func (s *suite) waitForWebhook(ctx context.Context, there bool) error {
+	return waitFor(ctx, func() error {
+		probe := &v1beta1.ServiceInstance{ObjectMeta: metav1.ObjectMeta{Namespace: teamSpace, Name: "probe"}}
+		probe.Spec.ClusterServiceClassExternalName = "probe" // which the second warns of
+		user := &actor{}
+		cfg := rest.CopyConfig(s.cfg)
+		cfg.WarningHandlerWithContext = user
+		c, err := client.New(cfg, client.Options{Scheme: s.scheme, Mapper: s.mapper})
+		if err != nil {
+			return err
+		}
+		if err := c.Create(ctx, probe, client.DryRunAll); err != nil {
+			return err
+		}
+		if filled, warned := probe.Spec.ExternalID != "", len(user.warnings()) > 0; filled != there || warned != there {
+			return fmt.Errorf("the webhook should be asked: %t; filled in: %t, warned: %t", there, filled, warned)
+		}
+		return nil
+	})
 }
