@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"time"
 
@@ -61,6 +62,10 @@ func run(ctx context.Context, o *options, w io.Writer) error {
 		return err
 	}
 
+	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", o.listen)
+	if err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
 	front := postgres.NewFront()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -74,9 +79,9 @@ func run(ctx context.Context, o *options, w io.Writer) error {
 		}
 		opened <- b
 	}()
-	log.Info("Listening", "version", version, "address", o.listen, "tls", tlsConfig != nil)
+	log.Info("Listening", "version", version, "address", ln.Addr().String(), "tls", tlsConfig != nil)
 	server := o.server(log)
-	server.TLS = tlsConfig
+	server.Listener, server.TLS = ln, tlsConfig
 	err = broker.Serve(ctx, front, server)
 	// Whatever ended the serving, the search for PostgreSQL ends with it, and the
 	// connections are closed after the last request, not under it.
@@ -117,7 +122,7 @@ func open(ctx context.Context, front *postgres.Front, cfg postgres.Config, s sec
 // be the shorter one: it would cut off an answer after the work was done.
 func (o *options) server(log *slog.Logger) broker.ServerConfig {
 	return broker.ServerConfig{
-		Addr: o.listen, Logger: log, ShutdownTimeout: o.shutdownTimeout, WriteTimeout: o.operationTimeout + time.Minute,
+		Logger: log, ShutdownTimeout: o.shutdownTimeout, WriteTimeout: o.operationTimeout + time.Minute,
 	}
 }
 

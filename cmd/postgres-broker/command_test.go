@@ -16,6 +16,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -62,19 +63,33 @@ type process struct {
 	done chan error
 }
 
-func start(t *testing.T, scheme string, args ...string) *process {
+func launch(t *testing.T, args ...string) *process {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	address := l.Addr().String()
-	require.NoError(t, l.Close())
 	ctx, stop := context.WithCancel(t.Context())
-	p := &process{url: scheme + "://" + address, log: &logBuffer{}, stop: stop, done: make(chan error, 1)}
+	p := &process{log: &logBuffer{}, stop: stop, done: make(chan error, 1)}
 	cmd := newCommand(p.log)
-	cmd.SetArgs(append(args, "--listen", address))
+	cmd.SetArgs(append(args, "--listen", "127.0.0.1:0"))
 	go func() { p.done <- cmd.ExecuteContext(ctx) }()
 	return p
 }
+
+// start is launch, until the command listens.
+func start(t *testing.T, scheme string, args ...string) *process {
+	t.Helper()
+	p := launch(t, args...)
+	require.Eventually(t, func() bool {
+		at := listening.FindStringSubmatch(p.log.String())
+		if at != nil {
+			p.url = scheme + "://" + at[1]
+		}
+		return at != nil
+	}, patience, tick)
+	return p
+}
+
+// listening finds the port in the log: one that is looked for and given back
+// before may be another test's by then.
+var listening = regexp.MustCompile(`"msg":"Listening".*"address":"([^"]+)"`)
 
 // file writes a value as a mounted Secret has it: with a line end, here and there.
 func file(t *testing.T, value string) string {
@@ -252,7 +267,7 @@ func TestStartsThatFailSayWhatToDo(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			err := <-start(t, "http", tc.args...).done
+			err := <-launch(t, tc.args...).done
 			require.ErrorContains(t, err, tc.want)
 			assert.NotContains(t, err.Error(), "hidden-password")
 		})

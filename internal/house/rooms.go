@@ -58,7 +58,6 @@ var kubernetes = []string{
 // and certs never import one another, the pure rooms reach nothing that could act.
 var rooms = []Room{
 	{Path: "api", Packages: []string{Std}}, // the corpus: tests and a doc.go
-	{Path: "api", Packages: []string{Std}}, // the corpus: tests and a doc.go
 	{Path: "api/v1beta1", Packages: []string{Std, "k8s.io/api/core/v1", "k8s.io/apimachinery"}},
 	{Path: "osb", Packages: []string{Std}},
 	{Path: "osb/broker", Rooms: []string{"osb"}, Packages: []string{Std}},
