@@ -27,8 +27,13 @@ export VERSION GO
 
 ##@ See it run
 
+# What the demo cannot do here is said before minutes of building, not after.
+.PHONY: demo-check
+demo-check:
+	@cd e2e && $(GO) run ./demo check $(DEMO_FLAGS)
+
 .PHONY: demo
-demo: image ## Annotation to row in PostgreSQL, on a real local Kubernetes (CLUSTER=current: on yours)
+demo: demo-check image ## Annotation to row in PostgreSQL, on a real local Kubernetes (CLUSTER=current: on yours)
 	@cd e2e && $(GO) run ./demo up $(DEMO_FLAGS)
 
 .PHONY: demo-down

@@ -71,7 +71,7 @@ func run(ctx context.Context, args []string) error {
 		"up":       {run: func() error { return c.Up(ctx) }},
 		"down":     {run: func() error { return c.Down(ctx) }},
 		"status":   {run: func() error { return status(ctx, c) }},
-		"load":     {wants: "the archives of images", run: func() error { return c.Load(ctx, rest...) }},
+		"load":     {wants: "the archives of images", run: func() error { return load(ctx, c, rest) }},
 		"exec":     {wants: "a command", run: func() error { return c.Exec(rest) }},
 		"postgres": {wants: "up, down or psql", run: func() error { return postgres(ctx, c, rest) }},
 		"build":    {run: func() error { return build(ctx, root, toolbox.All()) }},
@@ -94,6 +94,14 @@ func run(ctx context.Context, args []string) error {
 type command struct {
 	wants string
 	run   func() error
+}
+
+func load(ctx context.Context, c *lab.Cluster, archives []string) error {
+	replaced, err := c.Load(ctx, archives...)
+	if replaced {
+		fmt.Fprintln(os.Stderr, "cluster: Pods that run go on with the old image; `kubectl rollout restart deployment` changes that")
+	}
+	return err
 }
 
 func build(ctx context.Context, root string, want []toolbox.Tool) error {

@@ -25,32 +25,45 @@ func (d *demo) current(ctx context.Context) (*stage.Stage, error) {
 		return nil, errors.New("kubectl has no current context; choose one by `kubectl config use-context`")
 	}
 	s.Context = name // whatever happens to the context meanwhile, we stay with this one
-	d.step("Using the cluster of kubectl context %q", name)
+	fmt.Fprintf(d.out, "The demo is for the cluster of kubectl context %q.\n", name)
 	return s, nil
 }
 
 func (d *demo) upCurrent(ctx context.Context) error {
-	s, err := d.current(ctx)
+	s, err := d.checkCurrent(ctx)
 	if err != nil {
 		return err
 	}
 	if err := d.checkImages(ctx, s); err != nil {
 		return err
 	}
-	if d.postgresURI == "" {
-		return errors.New("no PostgreSQL is named; the broker makes databases on one that your cluster reaches:\n" +
-			"  make demo CLUSTER=current POSTGRES_URI=postgres://admin:PASSWORD@HOST:5432/postgres")
-	}
 	if err := d.play(ctx, s, d.postgresURI); err != nil {
 		return err
 	}
-	fmt.Fprintln(d.out, "\nTake it away again:  make demo-down CLUSTER=current")
+	fmt.Fprintln(d.out, "\nLook further:")
+	d.lookFurther("make demo-down CLUSTER=current")
 	return nil
+}
+
+// checkCurrent refuses what could only fail later.
+func (d *demo) checkCurrent(ctx context.Context) (*stage.Stage, error) {
+	s, err := d.current(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if d.postgresURI == "" {
+		return nil, errors.New("no PostgreSQL is named; the broker makes databases on one that your cluster reaches:\n" +
+			"  make demo CLUSTER=current POSTGRES_URI=postgres://admin:PASSWORD@HOST:5432/postgres")
+	}
+	return s, s.CheckNamespaces(ctx)
 }
 
 func (d *demo) downCurrent(ctx context.Context) error {
 	s, err := d.current(ctx)
 	if err != nil {
+		return err
+	}
+	if err := s.CheckNamespaces(ctx); err != nil {
 		return err
 	}
 	d.step("Remove the walkthrough, both releases and their namespaces (the CRDs stay)")

@@ -12,23 +12,23 @@ import (
 	"github.com/svc-cat/catalog/e2e/cluster/lab"
 )
 
-const usage = "usage: demo up|down [--cluster=local|current] [--registry=HOST/PATH] [--postgres-uri=URI]"
+const usage = "usage: demo check|up|down [--cluster=local|current] [--registry=HOST/PATH] [--postgres-uri=URI]"
 
 func main() {
 	lab.RunIfInit() // the cluster's first process is this program, started again
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	err := run(ctx, os.Args[1:])
+	interrupted := ctx.Err() != nil
 	stop()
-	if err == nil {
-		return
+	switch {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+	case interrupted:
+		fmt.Fprintln(os.Stderr, "\ndemo: interrupted; `make demo` goes on from here, `make demo-down` takes away what there is")
+		os.Exit(130)
+	default:
+		fmt.Fprintln(os.Stderr, "\ndemo:", err)
+		os.Exit(1)
 	}
-	fmt.Fprintln(os.Stderr, "\ndemo:", err)
-	if errors.Is(err, lab.ErrHost) {
-		fmt.Fprint(os.Stderr, "\nWhat works here all the same:\n"+
-			"  make test-unit                the tests that need no cluster\n"+
-			"  make demo CLUSTER=current     the demo on the cluster of your kubectl context\n")
-	}
-	os.Exit(1)
 }
 
 type options struct {
@@ -36,7 +36,7 @@ type options struct {
 }
 
 func run(ctx context.Context, args []string) error {
-	if len(args) == 0 || args[0] != "up" && args[0] != "down" {
+	if len(args) == 0 {
 		return errors.New(usage)
 	}
 	o := options{}
@@ -52,15 +52,23 @@ func run(ctx context.Context, args []string) error {
 		return err
 	}
 	d := &demo{root: root, options: o, out: os.Stdout}
-	switch {
-	case o.cluster == "local" && args[0] == "up":
-		return d.upLocal(ctx)
-	case o.cluster == "local":
-		return d.downLocal(ctx)
-	case o.cluster == "current" && args[0] == "up":
-		return d.upCurrent(ctx)
-	case o.cluster == "current":
-		return d.downCurrent(ctx)
+	commands := map[string]map[string]func(context.Context) error{
+		"local": {"check": d.checkLocal, "up": d.upLocal, "down": d.downLocal},
+		"current": {"up": d.upCurrent, "down": d.downCurrent, "check": func(ctx context.Context) error {
+			_, err := d.checkCurrent(ctx)
+			return err
+		}},
 	}
-	return fmt.Errorf("--cluster is %q; give local or current", o.cluster)
+	ways, ok := commands[o.cluster]
+	if !ok {
+		return fmt.Errorf("the cluster is %q; give local or current", o.cluster)
+	}
+	if o.cluster == "local" && o.registry+o.postgresURI != "" {
+		return errors.New("a registry or a PostgreSQL is named, which the local cluster does not use; did you mean CLUSTER=current?")
+	}
+	command, ok := ways[args[0]]
+	if !ok || f.NArg() > 0 {
+		return errors.New(usage)
+	}
+	return command(ctx)
 }

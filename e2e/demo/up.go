@@ -34,6 +34,14 @@ func (d *demo) local() (*lab.Cluster, error) {
 	return lab.Open(lab.Options{Root: d.root, Log: d.out})
 }
 
+func (d *demo) checkLocal(context.Context) error {
+	c, err := d.local()
+	if err != nil {
+		return err
+	}
+	return c.CheckHost()
+}
+
 func (d *demo) upLocal(ctx context.Context) error {
 	c, err := d.local()
 	if err != nil {
@@ -48,7 +56,8 @@ func (d *demo) upLocal(ctx context.Context) error {
 	for _, name := range images() {
 		archives = append(archives, filepath.Join(d.root, "dist", name+".tar"))
 	}
-	if err := c.Load(ctx, archives...); err != nil {
+	replaced, err := c.Load(ctx, archives...)
+	if err != nil {
 		return err
 	}
 	d.step("Start a PostgreSQL server outside of the cluster")
@@ -57,19 +66,29 @@ func (d *demo) upLocal(ctx context.Context) error {
 		return err
 	}
 	s := &stage.Stage{Root: d.root, Kubectl: c.Bin("kubectl"), Helm: c.Bin("helm"), Kubeconfig: c.Kubeconfig(), Out: d.out}
+	if replaced {
+		d.step("Start the Pods of an earlier demo again: an image has changed")
+		if err := s.Restart(ctx); err != nil {
+			return err
+		}
+	}
 	if err := d.play(ctx, s, pg.URI()); err != nil {
 		return err
 	}
-	fmt.Fprintf(d.out, `
-Look further:
-  export KUBECONFIG=%s PATH=%s:$PATH
-  kubectl get svcat -A                                   # brokers, classes, plans, instances, bindings
+	fmt.Fprintf(d.out, "\nLook further:\n  export KUBECONFIG=%s PATH=%s:$PATH\n", c.Kubeconfig(), filepath.Dir(c.Bin("kubectl")))
+	d.lookFurther("make demo-down")
+	return nil
+}
+
+// lookFurther says what to try next. The demo's own cluster needs the line above
+// it, which says where that is.
+func (d *demo) lookFurther(down string) {
+	fmt.Fprintf(d.out, `  kubectl get svcat -A                                   # brokers, classes, plans, instances, bindings
   kubectl describe servicebinding orders-db -n shop      # conditions and events
   kubectl get secret orders-db orders-db-env -n shop     # the credentials
   kubectl delete -f examples/walkthrough                 # and the database, its roles and the Secrets are gone
-  make demo-down                                         # takes all of it away
-`, c.Kubeconfig(), filepath.Dir(c.Bin("kubectl")))
-	return nil
+  %-55s# takes all of it away
+`, down)
 }
 
 func (d *demo) downLocal(ctx context.Context) error {

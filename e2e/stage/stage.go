@@ -3,14 +3,14 @@ package stage
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
-	"encoding/base64"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"time"
 )
 
 // Namespaces and releases of the scene.
@@ -26,6 +26,9 @@ const (
 	loginSecret = "platform-login"
 	sealSecret  = "binding-keys"
 )
+
+// stopPatience is how long a program that is told to stop may take.
+const stopPatience = 15 * time.Second
 
 // Stage is a cluster to play on.
 type Stage struct {
@@ -63,10 +66,11 @@ func (s *Stage) run(ctx context.Context, stdin []byte, program string, args ...s
 		args = append([]string{flag, s.Context}, args...)
 	}
 	cmd := exec.CommandContext(ctx, program, args...)
-	cmd.Dir, cmd.Env, cmd.Stdin = s.Root, os.Environ(), bytes.NewReader(stdin)
-	if s.Kubeconfig != "" {
-		cmd.Env = append(cmd.Env, "KUBECONFIG="+s.Kubeconfig)
-	}
+	cmd.Dir, cmd.Env, cmd.Stdin = s.Root, s.env(), bytes.NewReader(stdin)
+	// Helm, told to stop, notes down that it was; killed, it leaves a release
+	// that no later run may touch.
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = stopPatience
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	if err := cmd.Run(); err != nil {
@@ -74,6 +78,16 @@ func (s *Stage) run(ctx context.Context, stdin []byte, program string, args ...s
 	}
 	s.warn(errs.String())
 	return strings.TrimRight(out.String(), "\n"), nil
+}
+
+// env is this process' environment. What it says to Helm is about other clusters
+// than one of our own.
+func (s *Stage) env() []string {
+	if s.Kubeconfig == "" {
+		return os.Environ()
+	}
+	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, "HELM_") })
+	return append(env, "KUBECONFIG="+s.Kubeconfig)
 }
 
 // warn passes on what the API server warned of.
@@ -94,71 +108,4 @@ func quote(args []string) string {
 		}
 	}
 	return strings.Join(out, " ")
-}
-
-// InstallCatalog installs the catalog and nothing before it.
-func (s *Stage) InstallCatalog(ctx context.Context) error {
-	args := append([]string{"upgrade", "--install", "catalog", "charts/catalog", "-n", CatalogNamespace, "--create-namespace", "--wait", "--timeout", "5m"},
-		s.image("catalog")...)
-	_, err := s.run(ctx, nil, s.Helm, args...)
-	return err
-}
-
-// image is how an installation is told of another registry.
-func (s *Stage) image(name string) []string {
-	if s.Registry == "" {
-		return nil
-	}
-	return []string{"--set", "image.repository=" + s.Registry + "/" + name}
-}
-
-// InstallBroker installs the PostgreSQL broker for the server that dsn leads to.
-// The Secrets it needs are made anew only where they are missing.
-func (s *Stage) InstallBroker(ctx context.Context, dsn string) error {
-	if err := s.apply(ctx, map[string]any{"apiVersion": "v1", "kind": "Namespace", "metadata": map[string]any{"name": BrokerNamespace}}); err != nil {
-		return err
-	}
-	password, err := random()
-	if err != nil {
-		return err
-	}
-	key, err := random()
-	if err != nil {
-		return err
-	}
-	for name, data := range map[string]map[string]string{
-		adminSecret: {"dsn": dsn},
-		loginSecret: {"username": "platform", "password": password},
-		sealSecret:  {"encryption-key": key},
-	} {
-		if err := s.ensureSecret(ctx, name, data, name == adminSecret); err != nil {
-			return err
-		}
-	}
-	args := append([]string{
-		"upgrade", "--install", "postgres-broker", "charts/postgres-broker", "-n", BrokerNamespace, "--wait", "--timeout", "5m",
-		"--set", "postgres.existingSecret=" + adminSecret, "--set", "auth.existingSecret=" + loginSecret, "--set", "encryption.existingSecret=" + sealSecret,
-	}, s.image("postgres-broker")...)
-	_, err = s.run(ctx, nil, s.Helm, args...)
-	return err
-}
-
-// random is 32 bytes in Base64.
-func random() (string, error) {
-	b := make([]byte, 32)
-	if _, err := rand.Read(b); err != nil {
-		return "", fmt.Errorf("draw a random key: %w", err)
-	}
-	return base64.StdEncoding.EncodeToString(b), nil
-}
-
-// ensureSecret makes a Secret; one that is there stays, unless it is to be
-// overwritten. Values go through standard input, not through arguments.
-func (s *Stage) ensureSecret(ctx context.Context, name string, data map[string]string, overwrite bool) error {
-	if _, err := s.Output(ctx, "get", "secret", name, "-n", BrokerNamespace, "-o", "name"); err == nil && !overwrite {
-		return nil
-	}
-	return s.apply(ctx, map[string]any{
-		"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": name, "namespace": BrokerNamespace}, "stringData": data,
-	})
 }

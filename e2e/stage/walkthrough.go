@@ -2,28 +2,17 @@ package stage
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
-	"sort"
 	"strings"
 )
 
 // Walkthrough is the folder of manifests, below the checkout's root.
 const Walkthrough = "examples/walkthrough"
 
-func (s *Stage) apply(ctx context.Context, object any) error {
-	raw, err := json.Marshal(object)
-	if err != nil {
-		return fmt.Errorf("encode manifest: %w", err)
-	}
-	_, err = s.run(ctx, raw, s.Kubectl, "apply", "--server-side", "--force-conflicts", "-f", "-")
-	return err
-}
-
-// Create creates what a manifest says and returns what kubectl prints, its
-// warnings included.
+// Create creates what a manifest says and returns what kubectl prints. Warnings
+// go to Out.
 func (s *Stage) Create(ctx context.Context, manifest string, flags ...string) (string, error) {
 	return s.run(ctx, []byte(manifest), s.Kubectl, append([]string{"create", "-f", "-"}, flags...)...)
 }
@@ -53,11 +42,11 @@ func (s *Stage) Remove(ctx context.Context) error {
 // Manifests are the walkthrough's, as they are in the checkout but for the
 // registry of their image.
 func (s *Stage) Manifests() ([]byte, error) {
+	// Sorted, as kubectl reads them.
 	files, err := filepath.Glob(filepath.Join(s.Root, Walkthrough, "*.yaml"))
 	if err != nil || len(files) == 0 {
 		return nil, fmt.Errorf("no manifests in %s", Walkthrough)
 	}
-	sort.Strings(files)
 	var all []string
 	for _, f := range files {
 		raw, err := os.ReadFile(f)
@@ -71,21 +60,4 @@ func (s *Stage) Manifests() ([]byte, error) {
 		all = append(all, text)
 	}
 	return []byte(strings.Join(all, "---\n")), nil
-}
-
-// Uninstall takes the walkthrough, both releases and their namespaces away. The
-// CRDs stay, as Helm keeps them.
-func (s *Stage) Uninstall(ctx context.Context) error {
-	if err := s.Remove(ctx); err != nil {
-		return err
-	}
-	for _, r := range [][2]string{{"postgres-broker", BrokerNamespace}, {"catalog", CatalogNamespace}} {
-		if _, err := s.run(ctx, nil, s.Helm, "uninstall", r[0], "-n", r[1], "--wait", "--ignore-not-found"); err != nil {
-			return err
-		}
-		if _, err := s.Output(ctx, "delete", "namespace", r[1], "--ignore-not-found", "--timeout=2m"); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -51,7 +51,8 @@ func newScene(t *testing.T) *scene {
 	for _, image := range []string{"catalog", "postgres-broker", "demo-app"} {
 		archives = append(archives, filepath.Join(root, "dist", image+".tar"))
 	}
-	require.NoError(t, c.Load(t.Context(), archives...), "run `make image` first; `make test-e2e` does")
+	_, err = c.Load(t.Context(), archives...)
+	require.NoError(t, err, "run `make image` first; `make test-e2e` does")
 	pg, err := c.PostgresUp(t.Context())
 	require.NoError(t, err)
 	return &scene{

@@ -19,6 +19,9 @@ import (
 // PATH lacks the sbin folders.
 const systemPath = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+// CheckHost refuses a machine on which Up cannot work, without touching anything.
+func (c *Cluster) CheckHost() error { return checkHost() }
+
 // checkHost refuses early what would fail late and obscurely.
 func checkHost() error {
 	if os.Geteuid() != 0 {

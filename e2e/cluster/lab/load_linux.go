@@ -24,24 +24,27 @@ const loadPatience = 15 * time.Second
 const managedLabel = "io.cri-containerd.image=managed"
 
 // Load brings images of OCI archives into the cluster. An image that is there
-// with the same content is left alone.
-func (c *Cluster) Load(ctx context.Context, archives ...string) error {
+// with the same content is left alone. It tells whether one took the place of
+// another of its name: Pods that run the old one go on doing so.
+func (c *Cluster) Load(ctx context.Context, archives ...string) (replaced bool, err error) {
 	if err := checkHost(); err != nil {
-		return err
+		return false, err
 	}
 	if _, ok, err := findInit(c.layout.state); err != nil || !ok {
-		return fmt.Errorf("load images: %w", errOr(err, ErrNotRunning))
+		return false, fmt.Errorf("load images: %w", errOr(err, ErrNotRunning))
 	}
 	host, err := c.prepareRuntime(ctx)
 	if err != nil {
-		return err
+		return false, err
 	}
 	for _, archive := range archives {
-		if err := c.loadOne(ctx, host, archive); err != nil {
-			return err
+		newer, err := c.loadOne(ctx, host, archive)
+		if err != nil {
+			return replaced, err
 		}
+		replaced = replaced || newer
 	}
-	return nil
+	return replaced, nil
 }
 
 func errOr(err, other error) error {
@@ -51,27 +54,31 @@ func errOr(err, other error) error {
 	return other
 }
 
-func (c *Cluster) loadOne(ctx context.Context, host hostFacts, archive string) error {
+// loadOne tells whether an image took the place of another of its name.
+func (c *Cluster) loadOne(ctx context.Context, host hostFacts, archive string) (replaced bool, err error) {
 	start := time.Now()
 	want, err := readArchiveIndex(archive)
 	if err != nil {
-		return err
+		return false, err
 	}
 	have, err := c.images(ctx, host)
 	if err != nil {
-		return err
+		return false, err
 	}
 	names := strings.Join(slices.Sorted(maps.Keys(want)), ", ")
 	if known(have, want) {
 		c.say(start, "%s is there", names)
-		return nil
+		return false, nil
+	}
+	for name := range want {
+		replaced = replaced || have[name] != ""
 	}
 	args := []string{"images", "import"}
 	if host.Snapshotter != "overlayfs" {
 		args = append(args, "--snapshotter="+host.Snapshotter)
 	}
 	if _, err := c.ctr(ctx, host, append(args, archive)...); err != nil {
-		return fmt.Errorf("load %s: %w", archive, err)
+		return false, fmt.Errorf("load %s: %w", archive, err)
 	}
 	waitCtx, cancel := context.WithTimeout(ctx, loadPatience)
 	defer cancel()
@@ -80,10 +87,10 @@ func (c *Cluster) loadOne(ctx context.Context, host hostFacts, archive string) e
 		return known(have, want), err
 	})
 	if err != nil {
-		return fmt.Errorf("wait for %s to be known to the kubelet: %w", names, err)
+		return false, fmt.Errorf("wait for %s to be known to the kubelet: %w", names, err)
 	}
 	c.say(start, "loaded %s", names)
-	return nil
+	return replaced, nil
 }
 
 // known tells whether each wanted image is there with that digest.
@@ -144,5 +151,6 @@ func (c *Cluster) loadPause(ctx context.Context, host hostFacts) error {
 	if err := writeFile(file, archive, 0o600); err != nil {
 		return err
 	}
-	return c.loadOne(ctx, host, file)
+	_, err = c.loadOne(ctx, host, file)
+	return err
 }

@@ -16,6 +16,9 @@ func errNotLinux() error {
 // RunIfInit does nothing: no cluster is ever started here.
 func RunIfInit() {}
 
+// CheckHost refuses.
+func (c *Cluster) CheckHost() error { return errNotLinux() }
+
 // Up refuses.
 func (c *Cluster) Up(context.Context) error { return errNotLinux() }
 
@@ -23,7 +26,7 @@ func (c *Cluster) Up(context.Context) error { return errNotLinux() }
 func (c *Cluster) Down(context.Context) error { return errNotLinux() }
 
 // Load refuses.
-func (c *Cluster) Load(context.Context, ...string) error { return errNotLinux() }
+func (c *Cluster) Load(context.Context, ...string) (bool, error) { return false, errNotLinux() }
 
 // Command refuses.
 func (c *Cluster) Command(context.Context, string, ...string) (*exec.Cmd, error) {
