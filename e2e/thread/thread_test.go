@@ -17,6 +17,8 @@ func TestThread(t *testing.T) {
 	s.kubectl(t, "create", "namespace", "plain")
 	// The Pod as it is in a cluster that never heard of us.
 	before := s.dryRun(t, pod("plain", ""))
+	t.Run("a namespace of somebody else's is not taken", func(t *testing.T) { s.checkForeignNamespace(t) })
+	t.Run("an installation is killed", func(t *testing.T) { s.killInstallation(t) })
 
 	require.NoError(t, s.InstallCatalog(t.Context()))
 	require.NoError(t, s.InstallBroker(t.Context(), s.postgres.URI()))
@@ -39,6 +41,7 @@ func TestThread(t *testing.T) {
 	t.Run("without the webhook only annotated Pods are refused", func(t *testing.T) { s.checkOutage(t) })
 	t.Run("without its configuration the guard refuses them", func(t *testing.T) { s.checkGuard(t) })
 	t.Run("deleting everything leaves nothing", func(t *testing.T) { s.checkRemoval(t) })
+	t.Run("uninstalling leaves the kinds and nothing else", func(t *testing.T) { s.checkUninstall(t) })
 }
 
 // dryRun is a Pod as the API server would store it, but for what differs with
