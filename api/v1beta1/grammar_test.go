@@ -76,6 +76,9 @@ func TestRestrictionsHaveTheGrammarOfLabelSelectors(t *testing.T) {
 				for _, form := range []string{"%", "%=a", "% == a", "%!=a", "% in (a, b)", "% notin (a)", " % in (a),%==b", "%="} {
 					assert.True(t, accepted(strings.ReplaceAll(form, "%", property)), form)
 				}
+				for _, form := range []string{"", "!%", "% > 5", "%=a,", ",%=a", "%=a b", "%=a,price=1", "% in a", "%=-a", "%=" + strings.Repeat("x", 64)} {
+					assert.False(t, accepted(strings.ReplaceAll(form, "%", property)), form)
+				}
 			}
 		})
 	}

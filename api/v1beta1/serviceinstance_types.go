@@ -78,7 +78,7 @@ type ServiceInstanceSpec struct {
 	// a user; "Derived" from cluster, namespace and name. Only what has a generated id is
 	// ever cleaned up at the broker on a guess. Filled in at admission, not yours to set.
 	// +optional
-	// +kubebuilder:validation:XValidation:rule=`self == "" || oldSelf == "" || self == oldSelf`,message="spec.externalIDOrigin cannot be changed: it says who made spec.externalID. Leave the field out to keep it."
+	// +kubebuilder:validation:XValidation:rule=`self == "" || oldSelf == "" || self == oldSelf`,message="spec.externalIDOrigin is not yours to set: leave the field out to keep it, it says who made spec.externalID."
 	ExternalIDOrigin ExternalIDOrigin `json:"externalIDOrigin,omitempty"`
 	// UserInfo is the user who last changed the spec; the broker is told. Filled in at
 	// admission, not yours to set.

@@ -50,7 +50,7 @@ func TestUpdates(t *testing.T) {
 			"an id may be left out":          {from: instance("db", "small") + ", externalID: i1, externalIDOrigin: Given", to: instance("db", "small")},
 			"an id of nothing is left out":   {from: instance("db", "small") + ", externalID: i1, externalIDOrigin: Given", to: instance("db", "small") + `, externalID: "", externalIDOrigin: ""`},
 			"an id stays":                    {from: instance("db", "small") + ", externalID: i1", to: instance("db", "small") + ", externalID: i2", refused: "spec.externalID cannot be changed"},
-			"an origin stays":                {from: instance("db", "small") + ", externalIDOrigin: Given", to: instance("db", "small") + ", externalIDOrigin: Generated", refused: "spec.externalIDOrigin cannot be changed"},
+			"an origin stays":                {from: instance("db", "small") + ", externalIDOrigin: Given", to: instance("db", "small") + ", externalIDOrigin: Generated", refused: "spec.externalIDOrigin is not yours to set"},
 			"parameters may change":          {from: instance("db", "small") + ", parameters: {a: b}", to: instance("db", "small") + ", parameters: {a: {c: d}}"},
 			"references may be dropped":      {from: instance("db", "small") + ", clusterServiceClassRef: {name: c1}", to: instance("db", "small")},
 			"the user changes":               {from: instance("db", "small") + ", userInfo: {username: alice}", to: instance("db", "small") + ", userInfo: {username: bob}"},
@@ -83,7 +83,7 @@ func TestUpdates(t *testing.T) {
 			"an id is filled in":                 {from: binding, to: binding + ", externalID: b1, externalIDOrigin: Generated, userInfo: {username: alice}"},
 			"an id may be left out":              {from: binding + ", externalID: b1, externalIDOrigin: Given, userInfo: {username: alice}", to: binding},
 			"an id stays":                        {from: binding + ", externalID: b1", to: binding + ", externalID: b2", refused: "spec.externalID cannot be changed"},
-			"an origin stays":                    {from: binding + ", externalIDOrigin: Generated", to: binding + ", externalIDOrigin: Given", refused: "spec.externalIDOrigin cannot be changed"},
+			"an origin stays":                    {from: binding + ", externalIDOrigin: Generated", to: binding + ", externalIDOrigin: Given", refused: "spec.externalIDOrigin is not yours to set"},
 		},
 	} {
 		n := 0
