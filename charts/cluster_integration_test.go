@@ -121,7 +121,7 @@ func TestUninstallLeavesWhatUsersHave(t *testing.T) {
 
 	_, err = helmCluster(t, "uninstall", release, "--namespace", releaseSpace)
 	require.NoError(t, err)
-	for _, list := range []string{"Deployment", "MutatingWebhookConfiguration", "ValidatingAdmissionPolicy", "ClusterRole"} {
+	for _, list := range []string{"Deployment", "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "ValidatingAdmissionPolicy", "ClusterRole"} {
 		assert.Empty(t, left(t, c, list), "%s of the release are left", list)
 	}
 	uid := instance.GetUID()
@@ -142,7 +142,8 @@ func left(t *testing.T, c client.Client, kind string) []string {
 	t.Helper()
 	versions := map[string]string{
 		"Deployment": "apps/v1", "ClusterRole": "rbac.authorization.k8s.io/v1",
-		"MutatingWebhookConfiguration": "admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicy": "admissionregistration.k8s.io/v1",
+		"MutatingWebhookConfiguration": "admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration": "admissionregistration.k8s.io/v1",
+		"ValidatingAdmissionPolicy": "admissionregistration.k8s.io/v1",
 	}
 	list := &unstructured.UnstructuredList{}
 	list.SetAPIVersion(versions[kind])

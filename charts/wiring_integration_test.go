@@ -31,23 +31,42 @@ func TestNamesMeet(t *testing.T) {
 		}
 		w := wiring{T: t, where: r.name, all: objects(t, r.render(t))}
 		webhook, controllers := w.deployment("webhook"), w.deployment("controllers")
-		w.checkCall(webhook)
+		w.checkCalls(webhook)
 		w.checkPolicies(controllers, webhook)
 		w.checkRights(controllers, webhook)
 
-		config := w.first("MutatingWebhookConfiguration").GetName()
-		service := as[admissionregistrationv1.MutatingWebhookConfiguration](t, w.first("MutatingWebhookConfiguration").Object).Webhooks[0].ClientConfig.Service.Name
-		assert.Equal(t, config, flagOf(t, controllers, "--webhook-configuration"), r.name)
-		assert.Equal(t, service, flagOf(t, controllers, "--webhook-service"), r.name)
-		assert.Equal(t, service, flagOf(t, webhook, "--webhook-service"), r.name)
+		assert.Equal(t, flagOf(t, webhook, "--webhook-service"), flagOf(t, controllers, "--webhook-service"), r.name)
 		assert.Equal(t, flagOf(t, webhook, "--cert-secret"), flagOf(t, controllers, "--cert-secret"), r.name)
 	}
 }
 
-// checkCall follows a call of the API server to the webhook's port.
-func (w wiring) checkCall(webhook *appsv1.Deployment) {
+// webhookFlags name the webhook configurations of a kind whose caBundle the controllers write.
+var webhookFlags = map[string]string{
+	"MutatingWebhookConfiguration":   "--webhook-configuration",
+	"ValidatingWebhookConfiguration": "--validating-webhook-configuration",
+}
+
+// checkCalls follows every call of the API server, mutating or validating, to the webhook's port.
+func (w wiring) checkCalls(webhook *appsv1.Deployment) {
 	w.Helper()
-	reference := as[admissionregistrationv1.MutatingWebhookConfiguration](w.T, w.first("MutatingWebhookConfiguration").Object).Webhooks[0].ClientConfig.Service
+	paths := map[string]bool{}
+	for kind := range webhookFlags {
+		for _, obj := range w.kind(kind) {
+			// What a call needs has the same names in both kinds.
+			for _, hook := range as[admissionregistrationv1.MutatingWebhookConfiguration](w.T, obj.Object).Webhooks {
+				require.NotNil(w, hook.ClientConfig.Service, "%s: %s", w.where, hook.Name)
+				w.checkCall(webhook, hook.ClientConfig.Service)
+				paths[*hook.ClientConfig.Service.Path] = true
+			}
+		}
+	}
+	assert.Equal(w, map[string]bool{"/inject": true, "/default": true, "/validate": true}, paths, w.where)
+}
+
+// checkCall follows a call of the API server to the webhook's port.
+func (w wiring) checkCall(webhook *appsv1.Deployment, reference *admissionregistrationv1.ServiceReference) {
+	w.Helper()
+	assert.Equal(w, flagOf(w.T, webhook, "--webhook-service"), reference.Name, w.where)
 	service := find[corev1.Service](w.T, w.all, "Service", reference.Name)
 	assert.Equal(w, reference.Namespace, service.Namespace, w.where)
 	assert.True(w, labels.SelectorFromSet(service.Spec.Selector).Matches(labels.Set(webhook.Spec.Template.Labels)), w.where)
@@ -101,15 +120,32 @@ func (w wiring) checkRights(controllers, webhook *appsv1.Deployment) {
 			find[rbacv1.ClusterRole](w.T, w.all, binding.RoleRef.Kind, binding.RoleRef.Name)
 		}
 	}
-	role := find[rbacv1.Role](w.T, w.all, "Role", controllers.Name)
+	named := namedIn(find[rbacv1.Role](w.T, w.all, "Role", controllers.Name).Rules)
+	assert.Equal(w, []string{flagOf(w.T, controllers, "--lease-name")}, named["leases"], w.where)
+	assert.Equal(w, []string{flagOf(w.T, controllers, "--cert-secret")}, named["secrets"], w.where)
+
+	// Every configuration of ours gets its caBundle: the command line names it, and the role allows it.
+	named = namedIn(find[rbacv1.ClusterRole](w.T, w.all, "ClusterRole", controllers.Name).Rules)
+	for kind, flag := range webhookFlags {
+		var made []string
+		for _, obj := range w.kind(kind) {
+			made = append(made, obj.GetName())
+		}
+		assert.NotEmpty(w, made, "%s: %s", w.where, kind)
+		assert.ElementsMatch(w, made, flagsOf(controllers, flag), "%s: %s", w.where, flag)
+		assert.ElementsMatch(w, made, named[strings.ToLower(kind)+"s"], "%s: rights to %s", w.where, kind)
+	}
+}
+
+// namedIn returns the names that rules are restricted to, by resource.
+func namedIn(rules []rbacv1.PolicyRule) map[string][]string {
 	named := map[string][]string{}
-	for _, rule := range role.Rules {
+	for _, rule := range rules {
 		for _, resource := range rule.Resources {
 			named[resource] = append(named[resource], rule.ResourceNames...)
 		}
 	}
-	assert.Equal(w, []string{flagOf(w.T, controllers, "--lease-name")}, named["leases"], w.where)
-	assert.Equal(w, []string{flagOf(w.T, controllers, "--cert-secret")}, named["secrets"], w.where)
+	return named
 }
 
 // deployment returns the one of a component.
@@ -129,22 +165,21 @@ func (w wiring) kind(kind string) []*unstructured.Unstructured {
 	return slices.DeleteFunc(slices.Clone(w.all), func(obj *unstructured.Unstructured) bool { return obj.GetKind() != kind })
 }
 
-// first returns the only object of a kind.
-func (w wiring) first(kind string) *unstructured.Unstructured {
-	w.Helper()
-	require.Len(w, w.kind(kind), 1, "%s: %s", w.where, kind)
-	return w.kind(kind)[0]
-}
-
 // flagOf returns the value of a flag, which the command line must have once.
 func flagOf(t *testing.T, deployment *appsv1.Deployment, flag string) string {
 	t.Helper()
+	given := flagsOf(deployment, flag)
+	require.Len(t, given, 1, "%s of %s", flag, deployment.Name)
+	return given[0]
+}
+
+// flagsOf returns the values of a flag that the command line may repeat.
+func flagsOf(deployment *appsv1.Deployment, flag string) []string {
 	var given []string
 	for _, arg := range deployment.Spec.Template.Spec.Containers[0].Args {
 		if name, value, _ := strings.Cut(arg, "="); name == flag {
 			given = append(given, value)
 		}
 	}
-	require.Len(t, given, 1, "%s of %s", flag, deployment.Name)
-	return given[0]
+	return given
 }
