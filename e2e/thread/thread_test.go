@@ -137,14 +137,21 @@ func (s *scene) checkGuard(t *testing.T) {
 }
 
 func (s *scene) checkRemoval(t *testing.T) {
+	secrets := func() []string {
+		return strings.Fields(s.kubectl(t, "get", "secrets", "-A", "-l", "servicecatalog.k8s.io/managed", "-o", "name"))
+	}
+	roles := func() []string {
+		return s.query(t, "", "SELECT rolname FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%' AND rolname NOT IN ('postgres', 'postgres_broker') ORDER BY 1")
+	}
+	require.Len(t, secrets(), 2, "what is looked for must be found while it is there")
+	require.Len(t, roles(), 2, "the owner's and the login's")
 	require.NoError(t, s.Remove(t.Context()))
 	assert.Empty(t, s.instanceDatabases(t), "no database is left")
-	roles := s.query(t, "", "SELECT rolname FROM pg_roles WHERE rolname NOT LIKE 'pg\\_%' AND rolname NOT IN ('postgres', 'postgres_broker') ORDER BY 1")
-	assert.Empty(t, roles, "no role is left")
+	assert.Empty(t, roles(), "no role is left")
 	for _, kind := range []string{"clusterservicebrokers", "clusterserviceclasses", "clusterserviceplans", "serviceinstances", "servicebindings"} {
 		assert.Empty(t, s.kubectl(t, "get", kind, "-A", "-o", "name"), kind)
 	}
-	assert.Empty(t, s.kubectl(t, "get", "secrets", "-A", "-l", "servicecatalog.k8s.io/managed", "-o", "name"))
+	assert.Empty(t, secrets(), "no Secret is left")
 	_, err := s.Output(t.Context(), "get", "namespace", stage.AppNamespace)
 	assert.ErrorContains(t, err, "NotFound", "no finalizer holds the namespace")
 }
