@@ -22,11 +22,11 @@ type demo struct {
 }
 
 // step announces what comes, with the time since the start.
-func (d *demo) step(format string, args ...any) {
+func (d *demo) step(text string) {
 	if d.began.IsZero() {
 		d.began = time.Now()
 	}
-	fmt.Fprintf(d.out, "\n[%6.1fs] %s\n", time.Since(d.began).Seconds(), fmt.Sprintf(format, args...))
+	fmt.Fprintf(d.out, "\n[%6.1fs] %s\n", time.Since(d.began).Seconds(), text)
 }
 
 // local is the cluster of our own.

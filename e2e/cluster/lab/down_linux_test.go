@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"context"
 	"os"
 	"path/filepath"
 	"testing"
@@ -24,7 +23,7 @@ func TestOnlyTheClustersOwnFilesGo(t *testing.T) {
 		require.NoError(t, os.WriteFile(path, nil, 0o600))
 	}
 
-	require.NoError(t, c.clean(context.Background()))
+	require.NoError(t, c.clean(t.Context()))
 	require.NoError(t, c.removeLogs([]piece{{Name: "etcd"}}))
 
 	for _, name := range users {
@@ -34,6 +33,6 @@ func TestOnlyTheClustersOwnFilesGo(t *testing.T) {
 		assert.NoFileExists(t, filepath.Join(dir, name))
 	}
 	require.NoError(t, os.Remove(filepath.Join(dir, "bin", "mine")))
-	require.NoError(t, c.clean(context.Background()))
+	require.NoError(t, c.clean(t.Context()))
 	assert.NoDirExists(t, filepath.Join(dir, "bin"), "a folder that is empty was ours")
 }
