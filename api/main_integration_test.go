@@ -102,7 +102,7 @@ func helmInstall(ctx context.Context, kubeconfig []byte) error {
 	if program == "" {
 		program = filepath.Join(os.Getenv("KUBEBUILDER_ASSETS"), "helm")
 	}
-	cmd := exec.CommandContext(ctx, program, "install", release, "../charts/catalog",
+	cmd := exec.CommandContext(ctx, program, "install", release, "../charts/catalog", //nolint:gosec // whoever runs the test says which helm
 		"--namespace", releaseSpace, "--create-namespace", "--kubeconfig", file)
 	cmd.Env = append(os.Environ(), "HELM_CACHE_HOME="+home, "HELM_CONFIG_HOME="+home, "HELM_DATA_HOME="+home)
 	if out, err := cmd.CombinedOutput(); err != nil {
