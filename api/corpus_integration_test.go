@@ -140,8 +140,9 @@ func (m *manifest) repeat(t *testing.T, doc document, live *unstructured.Unstruc
 	}
 }
 
-// create creates the one object of a valid manifest. A trial goes before, for as
-// long as the webhook may not have seen what the manifest needs.
+// create creates the one object of a valid manifest. Trials go before, for as long
+// as the webhook may not have seen what the manifest needs, and to create it by
+// server-side apply, as GitOps tools do.
 func (m *manifest) create(t *testing.T) *unstructured.Unstructured {
 	t.Helper()
 	user, doc := as(t, m.last().user()), m.last()
@@ -150,6 +151,13 @@ func (m *manifest) create(t *testing.T) *unstructured.Unstructured {
 			tried, err := user.act(t.Context(), doc, "create", true)
 			return err == nil && len(user.warnings()) == len(m.warns) && len(m.unfilled(tried)) == 0
 		})
+	}
+	if doc.obj.GetName() != "" {
+		tried, err := user.act(t.Context(), doc, "apply", true)
+		if assert.NoError(t, err, "created by server-side apply") {
+			assert.Empty(t, m.unfilled(tried), "not filled in by server-side apply")
+		}
+		user.warnings()
 	}
 	made, err := user.act(t.Context(), doc, "create", false)
 	require.NoError(t, err)
