@@ -93,11 +93,7 @@ func (a *Admission) checkInstance(ctx context.Context, req admission.Request) (f
 	if f.refusal, err = a.checkSecrets(ctx, req.UserInfo, uses); f.refusal != "" || err != nil {
 		return f, err
 	}
-	w, err := resolve.Want(i.Spec.PlanReference)
-	if err != nil {
-		return f, nil // the CRD refuses it with a sentence
-	}
-	class, plan, unresolved := market.Find(ctx, a.Cache, w, req.Namespace)
+	class, plan, unresolved := a.find(ctx, i)
 	if i.Spec.ExternalIDOrigin != v1beta1.ExternalIDGenerated && i.Spec.ExternalID != before.Spec.ExternalID {
 		if f.refusal, err = a.checkInstanceID(ctx, i, class); f.refusal != "" || err != nil {
 			return f, err
@@ -111,6 +107,15 @@ func (a *Admission) checkInstance(ctx context.Context, req admission.Request) (f
 		f.checkParameters(instanceSchema(plan.Spec, old), i.Spec.Parameters, i.Spec.ParametersFrom)
 	}
 	return f, nil
+}
+
+// find resolves what an instance asks for, as far as the cache knows it.
+func (a *Admission) find(ctx context.Context, i *v1beta1.ServiceInstance) (resolve.Class, resolve.Plan, error) {
+	w, err := resolve.Want(i.Spec.PlanReference)
+	if err != nil {
+		return resolve.Class{}, resolve.Plan{}, err
+	}
+	return market.Find(ctx, a.Cache, w, i.Namespace)
 }
 
 // warn tells what keeps an instance from being provisioned, if its user can
@@ -197,29 +202,41 @@ func (a *Admission) checkBinding(ctx context.Context, req admission.Request) (f 
 	if f.refusal, err = a.checkSecrets(ctx, req.UserInfo, uses); f.refusal != "" || err != nil {
 		return f, err
 	}
-	instance := &v1beta1.ServiceInstance{}
-	key := types.NamespacedName{Namespace: req.Namespace, Name: b.Spec.InstanceRef.Name}
-	if err := a.Live.Get(ctx, key, instance); apierrors.IsNotFound(err) {
-		instance = nil // it may come later
-	} else if err != nil {
-		return f, fmt.Errorf("read instance %q: %w", key.Name, err)
+	instance, err := a.instanceOf(ctx, b)
+	if err != nil {
+		return f, err
 	}
 	if b.Spec.ExternalIDOrigin != v1beta1.ExternalIDGenerated && b.Spec.ExternalID != before.Spec.ExternalID {
 		if f.refusal, err = a.checkBindingID(ctx, b, instance); f.refusal != "" || err != nil {
 			return f, err
 		}
 	}
-	if old != nil || instance == nil {
-		return f, nil
-	}
-	if !instance.DeletionTimestamp.IsZero() {
-		f.refusal = fmt.Sprintf("ServiceInstance %q is being deleted, so nothing new can be bound to it. Name another instance in spec.instanceRef, or wait and create this one anew.", key.Name)
-		return f, nil
-	}
-	if w, err := resolve.Want(instance.Spec.PlanReference); err == nil {
-		if _, plan, err := market.Find(ctx, a.Cache, w, req.Namespace); err == nil {
-			f.checkParameters(plan.Spec.ServiceBindingCreateParameterSchema, b.Spec.Parameters, b.Spec.ParametersFrom)
-		}
+	if old == nil && instance != nil {
+		a.checkNewBinding(ctx, &f, b, instance)
 	}
 	return f, nil
+}
+
+// instanceOf is the instance that b names; nil if it does not exist yet.
+func (a *Admission) instanceOf(ctx context.Context, b *v1beta1.ServiceBinding) (*v1beta1.ServiceInstance, error) {
+	i := &v1beta1.ServiceInstance{}
+	err := a.Live.Get(ctx, types.NamespacedName{Namespace: b.Namespace, Name: b.Spec.InstanceRef.Name}, i)
+	if apierrors.IsNotFound(err) {
+		return nil, nil //nolint:nilnil // documented: none is no error
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read instance %q: %w", b.Spec.InstanceRef.Name, err)
+	}
+	return i, nil
+}
+
+// checkNewBinding looks at what a new binding asks of its instance.
+func (a *Admission) checkNewBinding(ctx context.Context, f *finding, b *v1beta1.ServiceBinding, i *v1beta1.ServiceInstance) {
+	if !i.DeletionTimestamp.IsZero() {
+		f.refusal = fmt.Sprintf("ServiceInstance %q is being deleted, so nothing new can be bound to it. Name another instance in spec.instanceRef, or create this binding again when the instance is there anew.", i.Name)
+		return
+	}
+	if _, plan, err := a.find(ctx, i); err == nil {
+		f.checkParameters(plan.Spec.ServiceBindingCreateParameterSchema, b.Spec.Parameters, b.Spec.ParametersFrom)
+	}
 }

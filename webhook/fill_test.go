@@ -87,7 +87,9 @@ func TestFillBroker(t *testing.T) {
 			old:  `{"metadata":{"deletionTimestamp":"2026-01-01T00:00:00Z","finalizers":["x/y"]},"spec":{"url":"u","relistBehavior":"Manual"}}`,
 			sent: `{"metadata":{"deletionTimestamp":"2026-01-01T00:00:00Z","finalizers":["x/y"]},"spec":{"url":"v","relistBehavior":"Manual"}}`,
 			want: `{"metadata":{"deletionTimestamp":"2026-01-01T00:00:00Z","finalizers":["x/y"]},"spec":{"url":"v","relistBehavior":"Manual"}}`},
-	}, func(b *v1beta1.ServiceBroker) *v1beta1.CommonServiceBrokerSpec { return &b.Spec.CommonServiceBrokerSpec }, fillBroker)
+	}, func(b *v1beta1.ServiceBroker) *v1beta1.CommonServiceBrokerSpec {
+		return &b.Spec.CommonServiceBrokerSpec
+	}, fillBroker)
 }
 
 func ask() filling {

@@ -9,7 +9,6 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/svc-cat/catalog/api/v1beta1"
-	"github.com/svc-cat/catalog/internal/market"
 	"github.com/svc-cat/catalog/internal/resolve"
 )
 
@@ -70,14 +69,7 @@ func (a *Admission) instanceURL(ctx context.Context, i *v1beta1.ServiceInstance)
 	if i.Status.BrokerRef != nil {
 		return a.brokerURL(ctx, i.Status.BrokerRef, i.Namespace)
 	}
-	w, err := resolve.Want(i.Spec.PlanReference)
-	if err != nil {
-		return ""
-	}
-	class, _, err := market.Find(ctx, a.Cache, w, i.Namespace)
-	if class.Spec == nil && err != nil {
-		return ""
-	}
+	class, _, _ := a.find(ctx, i) // without a plan there may be a class
 	return a.urlOfClass(ctx, class, i.Namespace)
 }
 
