@@ -27,11 +27,12 @@ const (
 // CommonServiceBrokerSpec is what brokers of both scopes have.
 //
 // The rules on a whole spec let pass what was as wrong before an update: an old
-// object stays editable. They speak of values that may hold a password, which a
-// rule on the spec does not repeat in its error.
+// object stays editable. A rule on a spec does not repeat in its error what it
+// refuses: a URL may hold a password, and a bundle is long.
 //
 // +kubebuilder:validation:XValidation:fieldPath=`.url`,optionalOldSelf=true,rule=`self.url.matches(r'^(?i:https?)://[^/?#@\s\\]+(/[^?#\s]*)?$') && isURL(self.url) || oldSelf.?url.orValue("") == self.url`,message="spec.url must be an absolute http or https URL without user name, query and fragment, such as \"https://broker.example.com\"; put a user name and password into a Secret and name it in spec.authInfo.basic.secretRef."
 // +kubebuilder:validation:XValidation:fieldPath=`.insecureSkipTLSVerify`,optionalOldSelf=true,rule=`!(self.?insecureSkipTLSVerify.orValue(false) && self.?caBundle.hasValue() && size(self.caBundle) > 0) || oldSelf.?insecureSkipTLSVerify.orValue(false) && oldSelf.?caBundle.hasValue()`,message="spec.insecureSkipTLSVerify and spec.caBundle exclude each other: keep caBundle to have the broker's certificate verified, or remove it to have the certificate not verified at all."
+// +kubebuilder:validation:XValidation:fieldPath=`.caBundle`,optionalOldSelf=true,rule=`!has(self.caBundle) || size(self.caBundle) == 0 || self.caBundle == oldSelf.?caBundle.orValue(b"") || !(self.caBundle >= b"\x30\x80" && self.caBundle < b"\x31") && string(self.caBundle).contains("-----BEGIN CERTIFICATE-----")`,message="spec.caBundle must hold PEM certificates, each from \"-----BEGIN CERTIFICATE-----\" on: convert a DER file with \"openssl x509 -inform der\", and encode the PEM text in base64 once."
 type CommonServiceBrokerSpec struct {
 	// URL is the base URL of the Open Service Broker, without "/v2": absolute, http
 	// or https, with neither user name nor query nor fragment. A trailing slash is
@@ -51,7 +52,6 @@ type CommonServiceBrokerSpec struct {
 	// Default is the system's.
 	// +optional
 	// +kubebuilder:validation:MaxLength=1048576
-	// +kubebuilder:validation:XValidation:rule=`size(self) == 0 || !(self >= b'\x30\x80' && self < b'\x31') && string(self).contains('-----BEGIN CERTIFICATE-----')`,message="spec.caBundle must hold PEM certificates, each from \"-----BEGIN CERTIFICATE-----\" on: convert a DER file with \"openssl x509 -inform der\", and encode the PEM text in base64 once."
 	CABundle []byte `json:"caBundle,omitempty"`
 	// RelistBehavior says when the catalog is fetched again: "Duration" after each
 	// relistDuration, "Manual" only when the spec changes, for example by raising

@@ -46,6 +46,7 @@ type CommonServiceClassSpec struct {
 	// interfaces, such as displayName or documentationUrl: any JSON object, kept as it
 	// came.
 	// +optional
+	// +nullable
 	// +kubebuilder:pruning:PreserveUnknownFields
 	ExternalMetadata *runtime.RawExtension `json:"externalMetadata,omitempty"`
 	// Tags are the broker's keywords for the service, such as "postgresql" and
@@ -60,6 +61,7 @@ type CommonServiceClassSpec struct {
 	// a JSON object. An operator sets them here by hand; the catalog's next fetch
 	// keeps them.
 	// +optional
+	// +nullable
 	// +kubebuilder:pruning:PreserveUnknownFields
 	DefaultProvisionParameters *runtime.RawExtension `json:"defaultProvisionParameters,omitempty"`
 }

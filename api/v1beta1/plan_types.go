@@ -51,27 +51,32 @@ type CommonServicePlanSpec struct {
 	// ExternalMetadata is what the broker says of the plan for people and user
 	// interfaces, such as bullets and costs: any JSON object, kept as it came.
 	// +optional
+	// +nullable
 	// +kubebuilder:pruning:PreserveUnknownFields
 	ExternalMetadata *runtime.RawExtension `json:"externalMetadata,omitempty"`
 	// InstanceCreateParameterSchema is the JSON Schema (draft 4 or later) of the
 	// parameters with which an instance is provisioned. Default is that anything goes.
 	// +optional
+	// +nullable
 	// +kubebuilder:pruning:PreserveUnknownFields
 	InstanceCreateParameterSchema *runtime.RawExtension `json:"instanceCreateParameterSchema,omitempty"`
 	// InstanceUpdateParameterSchema is the JSON Schema (draft 4 or later) of the
 	// parameters with which an instance is updated. Default is that anything goes.
 	// +optional
+	// +nullable
 	// +kubebuilder:pruning:PreserveUnknownFields
 	InstanceUpdateParameterSchema *runtime.RawExtension `json:"instanceUpdateParameterSchema,omitempty"`
 	// ServiceBindingCreateParameterSchema is the JSON Schema (draft 4 or later) of the
 	// parameters with which a binding is made. Default is that anything goes.
 	// +optional
+	// +nullable
 	// +kubebuilder:pruning:PreserveUnknownFields
 	ServiceBindingCreateParameterSchema *runtime.RawExtension `json:"serviceBindingCreateParameterSchema,omitempty"`
 	// DefaultProvisionParameters are parameters for instances that do not set them,
 	// a JSON object; they go before those of the class. An operator sets them here by
 	// hand; the catalog's next fetch keeps them.
 	// +optional
+	// +nullable
 	// +kubebuilder:pruning:PreserveUnknownFields
 	DefaultProvisionParameters *runtime.RawExtension `json:"defaultProvisionParameters,omitempty"`
 }

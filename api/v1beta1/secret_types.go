@@ -74,11 +74,13 @@ type AddKeyTransform struct {
 	// Value is what the key holds, as bytes encoded in base64. Used if there is neither
 	// stringValue nor jsonPathExpression.
 	// +optional
+	// +nullable
 	// +kubebuilder:validation:MaxLength=1048576
 	Value []byte `json:"value"`
 	// StringValue is what the key holds, as text. Used if there is no
 	// jsonPathExpression.
 	// +optional
+	// +nullable
 	// +kubebuilder:validation:MaxLength=1048576
 	StringValue *string `json:"stringValue"`
 	// JSONPathExpression composes the value from the credentials, as they are at this
@@ -86,6 +88,7 @@ type AddKeyTransform struct {
 	// "{.host}:{.port}". An expression that does not fit stops the binding with a
 	// condition.
 	// +optional
+	// +nullable
 	// +kubebuilder:validation:MaxLength=65536
 	JSONPathExpression *string `json:"jsonPathExpression"`
 }

@@ -22,6 +22,7 @@ const (
 type ServiceBindingProperties struct {
 	// Parameters as they were sent; values from Secrets read "<redacted>".
 	// +optional
+	// +nullable
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Parameters *runtime.RawExtension `json:"parameters,omitempty"`
 	// ParameterChecksum is the SHA-256, in hex, of all parameters as JSON with sorted

@@ -59,6 +59,7 @@ type ServiceInstanceSpec struct {
 	// instanceCreateParameterSchema of the plan). They are stored in clear: put secret
 	// ones into a Secret and use parametersFrom. Default is none.
 	// +optional
+	// +nullable
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Parameters *runtime.RawExtension `json:"parameters,omitempty"`
 	// ParametersFrom adds parameters from Secrets of the namespace. A parameter may be

@@ -50,6 +50,7 @@ type ServiceInstanceProperties struct {
 	ServiceExternalID string `json:"serviceExternalID,omitempty"`
 	// Parameters as they were sent; values from Secrets read "<redacted>".
 	// +optional
+	// +nullable
 	// +kubebuilder:pruning:PreserveUnknownFields
 	Parameters *runtime.RawExtension `json:"parameters,omitempty"`
 	// ParameterChecksum is the SHA-256, in hex, of all parameters as JSON with sorted
@@ -111,6 +112,7 @@ type ServiceInstanceStatus struct {
 	// DefaultProvisionParameters are the defaults of plan and class that were applied
 	// when the instance was provisioned.
 	// +optional
+	// +nullable
 	// +kubebuilder:pruning:PreserveUnknownFields
 	DefaultProvisionParameters *runtime.RawExtension `json:"defaultProvisionParameters,omitempty"`
 	// UserSpecifiedClassName is, for printing, the class as the user named it, with its
