@@ -9,6 +9,10 @@ import (
 // are to be kept. It stays as it was created, but for what admission fills in. What
 // means the same counts as the same: an empty value and none, "60m" and "1h".
 //
+// CEL compares free-form JSON by the names on one side alone, so the rule overlooks a
+// parameter at the top that is only renamed. Nothing is sent then either: parameters
+// are for the making of credentials.
+//
 // +kubebuilder:validation:XValidation:fieldPath=`.instanceRef`,optionalOldSelf=true,rule=`oldSelf.hasValue() || self.?instanceRef.?name.orValue("") != "" && !format.dns1123Subdomain().validate(self.instanceRef.name).hasValue()`,message="spec.instanceRef.name must be the name of a ServiceInstance of this namespace: small letters, digits, \"-\" and \".\", at most 253 characters."
 // +kubebuilder:validation:XValidation:fieldPath=`.instanceRef`,rule=`has(self.instanceRef) == has(oldSelf.instanceRef) && (!has(self.instanceRef) || self.instanceRef == oldSelf.instanceRef)`,message="spec.instanceRef cannot be changed: a binding stays with its instance. Set it back; for another instance, create another binding."
 // +kubebuilder:validation:XValidation:fieldPath=`.parameters`,rule=`has(self.parameters) == has(oldSelf.parameters) && (!has(self.parameters) || self.parameters == oldSelf.parameters)`,message="spec.parameters cannot be changed: the spec of a binding stays as it was created. Set it back; for another value, delete the binding and create it anew."
