@@ -52,12 +52,12 @@ func (a *Admission) checkBindingID(ctx context.Context, b *v1beta1.ServiceBindin
 
 // taken does not tell one tenant about another.
 func taken(kind, id, namespace string, holder client.Object) string {
-	who := "of another namespace"
+	who := fmt.Sprintf("a %s of another namespace", kind)
 	if holder.GetNamespace() == namespace {
-		who = fmt.Sprintf("%q", holder.GetName())
+		who = fmt.Sprintf("%s %q", kind, holder.GetName())
 	}
-	return fmt.Sprintf("spec.externalID %s is the id of %s %s, and two objects cannot stand for one thing at a broker. "+
-		"Delete that one first, or leave the field out to get an id of its own.", id, kind, who)
+	return fmt.Sprintf("spec.externalID %s is the id of %s, and two objects cannot stand for one thing at a broker. "+
+		"Delete that one first, or leave the field out to get an id of its own.", id, who)
 }
 
 // elsewhere says that two brokers are known, and are not the same.

@@ -103,11 +103,13 @@ func (s *scene) checkUnknown(t *testing.T) {
 
 func (s *scene) checkOutage(t *testing.T) {
 	annotated := pod("annotated", `"servicecatalog.k8s.io/binding":"orders-db"`)
+	s.fillLeaving(t)
 	s.kubectl(t, "scale", "deployment/catalog-webhook", "-n", stage.CatalogNamespace, "--replicas=0")
 	s.kubectl(t, "wait", "pods", "-n", stage.CatalogNamespace, "-l", "app.kubernetes.io/component=webhook", "--for=delete", "--timeout=2m")
 	s.create(t, pod("unannotated", ""))
 	s.kubectl(t, "delete", "pod", "unannotated", "-n", "plain")
 	assert.Contains(t, s.refused(t, annotated), "webhook")
+	s.checkLeaving(t)
 	s.kubectl(t, "scale", "deployment/catalog-webhook", "-n", stage.CatalogNamespace, "--replicas=2")
 	s.kubectl(t, "rollout", "status", "deployment/catalog-webhook", "-n", stage.CatalogNamespace, "--timeout=2m")
 	eventually(t, "annotated Pods are taken again", func() bool {

@@ -168,6 +168,10 @@ func Resolve(w Wanted, classes []Class, plans []Plan) (Class, Plan, error) {
 			}
 		}
 	}
+	if !slices.ContainsFunc(own, func(p Plan) bool { return !p.Removed }) {
+		return class, Plan{}, &Error{v1beta1.ReasonReferencesNonexistentServicePlan,
+			fmt.Sprintf("Class %q has no plan with %s %q yet; it is looked for again as soon as its broker offers one. If the name is wrong, correct it.", class.Spec.ExternalName, w.Style, w.Plan)}
+	}
 	return class, Plan{}, &Error{v1beta1.ReasonReferencesNonexistentServicePlan,
 		fmt.Sprintf("Class %q has no plan with %s %q; choose one of: %s.", class.Spec.ExternalName, w.Style, w.Plan, w.names(own))}
 }
