@@ -44,6 +44,8 @@ func TestResolve(t *testing.T) {
 			class: "c1", reason: v1beta1.ReasonPlanRequired, sentence: "choose one of: large, reborn, small."},
 		"no plan on offer": {ref: v1beta1.PlanReference{ClusterServiceClassExternalName: "bare"},
 			class: "c7", reason: v1beta1.ReasonPlanRequired, sentence: "no plan on offer yet"},
+		"a plan of a class without plans may come yet": {ref: v1beta1.PlanReference{ClusterServiceClassExternalName: "bare", ClusterServicePlanExternalName: "small"},
+			class: "c7", reason: v1beta1.ReasonReferencesNonexistentServicePlan, sentence: `no plan with external name "small" yet`},
 		"an unknown plan lists those there are": {ref: v1beta1.PlanReference{ClusterServiceClassExternalName: "pg", ClusterServicePlanExternalName: "huge"},
 			class: "c1", reason: v1beta1.ReasonReferencesNonexistentServicePlan, sentence: `no plan with external name "huge"; choose one of: large, reborn, small.`},
 		"a removed plan gives way to its successor": {ref: v1beta1.PlanReference{ClusterServiceClassExternalName: "pg", ClusterServicePlanExternalName: "reborn"},
