@@ -19,6 +19,7 @@ import (
 // fields that do not exist and CEL that does not compile are errors.
 func TestAPIServerAcceptsEveryObject(t *testing.T) {
 	c := install(t)
+	withoutWebhooks(t, c)
 	if err := c.Get(t.Context(), client.ObjectKey{Name: "orchard"}, &corev1.Namespace{}); err != nil {
 		create(t, c, &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{Name: "orchard"}})
 	}
@@ -112,9 +113,12 @@ func TestDeploymentsChooseTheirPods(t *testing.T) {
 
 func TestUninstallLeavesWhatUsersHave(t *testing.T) {
 	c := install(t)
+	withoutWebhooks(t, c)
 	instance := idHolder("ServiceInstance", map[string]any{})
 	instance.SetFinalizers([]string{"kubernetes-incubator/service-catalog"})
 	instance = create(t, c, instance)
+	install(t)
+	require.Contains(t, left(t, c, "MutatingWebhookConfiguration"), release+"-defaults", "there is nothing to take away")
 	out, err := helmCluster(t, "install", "second", "catalog", "--namespace", "elsewhere", "--create-namespace")
 	require.Error(t, err, "a second release came into the cluster: %s", out)
 	assert.Regexp(t, `(?s)servicecatalog\.k8s\.io.*release-name.*must equal "second".*current value is "catalog"`, err.Error())

@@ -2,6 +2,7 @@ package charts_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -65,6 +66,12 @@ func cluster(t *testing.T) client.Client {
 // unless it is told the groups to be in.
 func actAs(t *testing.T, user string, groups ...string) client.Client {
 	t.Helper()
+	return dial(t, impersonating(t, user, groups...))
+}
+
+// impersonating is how to reach the API server under another name.
+func impersonating(t *testing.T, user string, groups ...string) *rest.Config {
+	t.Helper()
 	if server == nil {
 		t.Skip(assetsVariable + " is not set: `make test-integration` starts the API server this test needs")
 	}
@@ -75,6 +82,11 @@ func actAs(t *testing.T, user string, groups ...string) client.Client {
 		}
 		cfg.Impersonate = rest.ImpersonationConfig{UserName: user, Groups: groups}
 	}
+	return cfg
+}
+
+func dial(t *testing.T, cfg *rest.Config) client.Client {
+	t.Helper()
 	c, err := client.New(cfg, client.Options{})
 	require.NoError(t, err)
 	return client.WithFieldValidation(c, metav1.FieldValidationStrict)
@@ -103,15 +115,26 @@ func helmCluster(t *testing.T, args ...string) (string, error) {
 	return helm(t, append(args, "--kubeconfig", kubeconfig)...)
 }
 
-// create creates an object and takes it away when the test ends.
+// create creates an object. When the test ends, an administrator takes it away,
+// since not all who may create may delete.
 func create[T client.Object](t *testing.T, c client.Client, obj T) T {
 	t.Helper()
 	require.NoError(t, c.Create(t.Context(), obj))
 	t.Cleanup(func() {
-		ctx := context.WithoutCancel(t.Context())
-		assert.NoError(t, client.IgnoreNotFound(c.Delete(ctx, obj, client.GracePeriodSeconds(0))))
+		assert.NoError(t, client.IgnoreNotFound(cluster(t).Delete(withoutEnd(t), obj, client.GracePeriodSeconds(0))))
 	})
 	return obj
+}
+
+// withoutEnd is the context of a test for what comes after it.
+func withoutEnd(t *testing.T) context.Context { return context.WithoutCancel(t.Context()) }
+
+// encode writes JSON.
+func encode(t *testing.T, value any) []byte {
+	t.Helper()
+	raw, err := json.Marshal(value)
+	require.NoError(t, err)
+	return raw
 }
 
 // refused reports whether an admission policy said no. Such an error is of the

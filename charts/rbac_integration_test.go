@@ -6,13 +6,11 @@ import (
 	"strings"
 	"testing"
 	"text/template"
-	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 )
 
@@ -31,6 +29,12 @@ func may(t *testing.T, c client.Client, user string, r right) bool {
 	if user == anonymous {
 		groups = []string{"system:unauthenticated"}
 	}
+	return mayIn(t, c, user, groups, r)
+}
+
+// mayIn asks the API server about somebody in other groups.
+func mayIn(t *testing.T, c client.Client, user string, groups []string, r right) bool {
+	t.Helper()
 	resource, subresource, _ := strings.Cut(r.resource, "/")
 	review := &authorizationv1.SubjectAccessReview{Spec: authorizationv1.SubjectAccessReviewSpec{
 		User: user, Groups: groups,
@@ -174,47 +178,4 @@ func rights(role *rbacv1.ClusterRole) []right {
 		}
 	}
 	return single
-}
-
-// The cluster's own roles take ours in by label. The controller that does so does
-// not run here, so the roles are bound by hand, as it would have combined them.
-func TestUsersMayWhatTheirRoleSays(t *testing.T) {
-	c := install(t)
-	for role, label := range map[string]string{
-		"view": "rbac.authorization.k8s.io/aggregate-to-view", "edit": "rbac.authorization.k8s.io/aggregate-to-edit",
-		"servicebinding-io": "servicebinding.io/controller",
-	} {
-		got := &rbacv1.ClusterRole{}
-		require.NoError(t, c.Get(t.Context(), client.ObjectKey{Name: release + "-" + role}, got))
-		assert.Equal(t, "true", got.Labels[label], role)
-		create(t, c, &rbacv1.RoleBinding{
-			ObjectMeta: metav1.ObjectMeta{Namespace: "default", GenerateName: role + "-"},
-			RoleRef:    rbacv1.RoleRef{APIGroup: rbacv1.GroupName, Kind: "ClusterRole", Name: got.Name},
-			Subjects:   []rbacv1.Subject{{APIGroup: rbacv1.GroupName, Kind: rbacv1.UserKind, Name: role}},
-		})
-	}
-	namespaced := []string{"serviceinstances", "servicebindings", "servicebrokers", "serviceclasses", "serviceplans"}
-	for _, resource := range namespaced {
-		for _, verb := range []string{"get", "list", "watch"} {
-			require.Eventually(t, func() bool { return may(t, c, "view", right{verb, ours, resource, "default", ""}) },
-				10*time.Second, 50*time.Millisecond, "view may not %s %s", verb, resource)
-		}
-		assert.False(t, may(t, c, "view", right{"patch", ours, resource, "default", ""}), resource)
-		made := resource != "serviceclasses" && resource != "serviceplans" // brokers' offers are the controllers' to write
-		for _, verb := range []string{"create", "update", "patch", "delete", "deletecollection"} {
-			assert.Equal(t, made, may(t, c, "edit", right{verb, ours, resource, "default", ""}), "%s %s", verb, resource)
-		}
-		for _, verb := range []string{"adopt", "purge"} {
-			assert.False(t, may(t, c, "edit", right{verb, ours, resource, "default", ""}), "%s %s", verb, resource)
-		}
-		assert.False(t, may(t, c, "edit", right{"patch", ours, resource + "/status", "default", ""}), resource)
-		assert.False(t, may(t, c, "nobody", right{"get", ours, resource, "default", ""}), resource)
-	}
-	for _, resource := range []string{"clusterservicebrokers", "clusterserviceclasses", "clusterserviceplans"} {
-		assert.True(t, may(t, c, "nobody", right{"list", ours, resource, "", ""}), resource)
-		assert.False(t, may(t, c, anonymous, right{"list", ours, resource, "", ""}), resource)
-		assert.False(t, may(t, c, "edit", right{"create", ours, resource, "", ""}), resource)
-	}
-	assert.True(t, may(t, c, "servicebinding-io", right{"watch", ours, "servicebindings", "default", ""}))
-	assert.False(t, may(t, c, "servicebinding-io", right{"get", ours, "serviceinstances", "default", ""}))
 }

@@ -84,25 +84,47 @@ func (w wiring) checkCall(webhook *appsv1.Deployment, reference *admissionregist
 // and that each has a binding, without which it does nothing.
 func (w wiring) checkPolicies(deployments ...*appsv1.Deployment) {
 	w.Helper()
-	bound := map[string]bool{}
+	actions := map[string][]admissionregistrationv1.ValidationAction{}
 	for _, obj := range w.kind("ValidatingAdmissionPolicyBinding") {
 		binding := as[admissionregistrationv1.ValidatingAdmissionPolicyBinding](w.T, obj.Object)
-		assert.Equal(w, []admissionregistrationv1.ValidationAction{admissionregistrationv1.Deny}, binding.Spec.ValidationActions, w.where)
-		bound[binding.Spec.PolicyName] = true
+		actions[binding.Spec.PolicyName] = binding.Spec.ValidationActions
 	}
 	policies := w.kind("ValidatingAdmissionPolicy")
-	assert.Len(w, policies, 3, w.where)
+	assert.Len(w, policies, 8, w.where)
 	for _, obj := range policies {
 		policy := as[admissionregistrationv1.ValidatingAdmissionPolicy](w.T, obj.Object)
-		assert.True(w, bound[policy.Name], "%s: %s is not bound", w.where, policy.Name)
+		where := w.where + ": " + policy.Name
+		// What only warns must not stop anybody when it cannot be evaluated.
+		want, failure := admissionregistrationv1.Deny, admissionregistrationv1.Fail
+		if strings.HasSuffix(policy.Name, "warnings") {
+			want, failure = admissionregistrationv1.Warn, admissionregistrationv1.Ignore
+		}
+		assert.Equal(w, []admissionregistrationv1.ValidationAction{want}, actions[policy.Name], where)
+		assert.Equal(w, failure, *policy.Spec.FailurePolicy, where)
+		conditions := ""
+		for _, condition := range policy.Spec.MatchConditions {
+			conditions += condition.Expression + "\n"
+		}
 		for _, deployment := range deployments {
 			user := "'system:serviceaccount:orchard:" + deployment.Spec.Template.Spec.ServiceAccountName + "'"
-			switch {
-			case strings.HasSuffix(policy.Name, "-fence"), strings.HasSuffix(policy.Name, "-id-origin") && strings.HasSuffix(deployment.Name, "-controllers"):
-				assert.Contains(w, policy.Spec.MatchConditions[0].Expression, user, "%s: %s", w.where, policy.Name)
+			if slices.Contains(accountsOf(policy.Name), deployment.Name[strings.LastIndex(deployment.Name, "-")+1:]) {
+				assert.Contains(w, conditions, user, where)
+			} else {
+				assert.NotContains(w, conditions, user, where)
 			}
 		}
 	}
+}
+
+// accountsOf are the components whose accounts a policy tells from others.
+func accountsOf(policy string) []string {
+	switch {
+	case strings.HasSuffix(policy, "-fence"), strings.HasSuffix(policy, "-fence-kinds"):
+		return []string{"controllers", "webhook"}
+	case strings.HasSuffix(policy, "-identity"), strings.HasSuffix(policy, "-warnings") && !strings.HasSuffix(policy, "-workload-warnings"):
+		return []string{"controllers"}
+	}
+	return nil
 }
 
 // checkRights asserts that the accounts exist, that every binding's role does, and
