@@ -18,11 +18,12 @@ import (
 	"github.com/svc-cat/catalog/api/v1beta1"
 )
 
-// object is a manifest in the team's namespace.
-func object(t *testing.T, manifest string) *unstructured.Unstructured {
+// newInstance is an instance in the team's namespace that is not created yet.
+func newInstance(t *testing.T) *unstructured.Unstructured {
 	t.Helper()
 	u := &unstructured.Unstructured{}
-	require.NoError(t, yaml.Unmarshal([]byte(manifest), &u.Object))
+	require.NoError(t, yaml.Unmarshal([]byte(`{apiVersion: servicecatalog.k8s.io/v1beta1, kind: ServiceInstance,
+		metadata: {name: recorded}, spec: {clusterServiceClassExternalName: later, clusterServicePlanExternalName: small}}`), &u.Object))
 	u.SetNamespace(teamSpace)
 	t.Cleanup(func() { remove(t, u) })
 	return u
@@ -38,42 +39,6 @@ func remove(t *testing.T, u *unstructured.Unstructured) {
 
 func merge(ctx context.Context, c client.Client, u *unstructured.Unstructured, patch string) error {
 	return c.Patch(ctx, u, client.RawPatch(types.MergePatchType, []byte(patch)))
-}
-
-func specField(u *unstructured.Unstructured, path ...string) string {
-	value, _, _ := unstructured.NestedString(u.Object, append([]string{"spec"}, path...)...)
-	return value
-}
-
-const newInstance = `{apiVersion: servicecatalog.k8s.io/v1beta1, kind: ServiceInstance, metadata: {name: recorded},
-	spec: {clusterServiceClassExternalName: later, clusterServicePlanExternalName: small}}`
-
-func TestWhoChangesTheSpecIsRecorded(t *testing.T) {
-	u := object(t, newInstance)
-	require.NoError(t, as(t, "developer").Create(t.Context(), u))
-	assert.Equal(t, "developer", specField(u, "userInfo", "username"))
-	assert.Equal(t, string(v1beta1.ExternalIDGenerated), specField(u, "externalIDOrigin"))
-	id, generation := specField(u, "externalID"), u.GetGeneration()
-
-	other := as(t, colleague("developer"))
-	require.NoError(t, merge(t.Context(), other, u, `{"metadata":{"labels":{"team":"shop"}}}`))
-	assert.Equal(t, "developer", specField(u, "userInfo", "username"), "a label is no change of the spec")
-	assert.Equal(t, generation, u.GetGeneration())
-
-	require.NoError(t, merge(t.Context(), other, u, `{"spec":{"parameters":{"size":1}}}`))
-	assert.Equal(t, colleague("developer"), specField(u, "userInfo", "username"))
-	assert.Equal(t, id, specField(u, "externalID"))
-}
-
-func TestWhatTheControllersWriteIsNobodysWish(t *testing.T) {
-	withoutWebhook(t)
-	u := object(t, newInstance)
-	require.NoError(t, as(t, "developer").Create(t.Context(), u))
-	require.Empty(t, specField(u, "externalID"))
-	controllers := as(t, "controllers")
-	require.NoError(t, merge(t.Context(), controllers, u,
-		`{"metadata":{"finalizers":["`+v1beta1.Finalizer+`"]},"spec":{"externalID":"4f6e2f0e-6f7d-4c57-a5a1-1d7a4c7c0f11","externalIDOrigin":"Generated"}}`))
-	assert.Empty(t, specField(u, "userInfo", "username"))
 }
 
 // stopWebhook leads the configurations for our own kinds to a closed port, as
@@ -107,7 +72,7 @@ func stopWebhook(t *testing.T) {
 }
 
 func TestWithTheWebhookStoppedWhatIsThereCanStillGo(t *testing.T) {
-	u := object(t, newInstance)
+	u := newInstance(t)
 	developer := as(t, "developer")
 	require.NoError(t, developer.Create(t.Context(), u))
 	stopWebhook(t)
@@ -129,7 +94,7 @@ func TestWithTheWebhookStoppedWhatIsThereCanStillGo(t *testing.T) {
 }
 
 func TestAFinalizerThatAReplacementTakesOffIsPutBack(t *testing.T) {
-	u := object(t, newInstance)
+	u := newInstance(t)
 	developer := as(t, "developer")
 	require.NoError(t, developer.Create(t.Context(), u))
 	require.NoError(t, merge(t.Context(), developer, u, `{"metadata":{"finalizers":["example.com/mine"]}}`))

@@ -202,6 +202,10 @@ func (a *Admission) checkBinding(ctx context.Context, req admission.Request) (f 
 	if f.refusal, err = a.checkSecrets(ctx, req.UserInfo, uses); f.refusal != "" || err != nil {
 		return f, err
 	}
+	if old != nil && !sameParameters(b.Spec.Parameters, old.Spec.Parameters) {
+		f.refusal = "spec.parameters cannot be changed: the spec of a binding stays as it was created. Set it back; for another value, delete the binding and create it anew."
+		return f, nil
+	}
 	instance, err := a.instanceOf(ctx, b)
 	if err != nil {
 		return f, err
@@ -215,6 +219,21 @@ func (a *Admission) checkBinding(ctx context.Context, req admission.Request) (f 
 		a.checkNewBinding(ctx, &f, b, instance)
 	}
 	return f, nil
+}
+
+// sameParameters compares JSON objects. The CRD's rule does so too, but where a
+// key is only renamed, the API server's own comparison does not see it.
+func sameParameters(a, b *runtime.RawExtension) bool {
+	sum := func(r *runtime.RawExtension) (string, error) {
+		if r == nil {
+			return "", nil
+		}
+		merged, err := params.Merge(params.Source{JSON: r.Raw})
+		return merged.Checksum, err
+	}
+	x, errX := sum(a)
+	y, errY := sum(b)
+	return x == y && errX == nil && errY == nil
 }
 
 // instanceOf is the instance that b names; nil if it does not exist yet.

@@ -79,6 +79,9 @@ func compile(schema []byte) (*jsonschema.Schema, error) {
 		return nil, fmt.Errorf("read schema: %w", err)
 	}
 	compiled, err := c.Compile(schemaURL)
+	if load, ok := errors.AsType[*jsonschema.LoadURLError](err); ok {
+		return nil, fmt.Errorf("it refers to %s, and nothing is fetched from elsewhere", load.URL)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("compile schema: %w", err)
 	}
