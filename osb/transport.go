@@ -138,6 +138,9 @@ func (c *Client) exchange(ctx context.Context, r call, requestID string, a *Answ
 	}
 	defer resp.Body.Close()
 	a.StatusCode, a.Header = resp.StatusCode, resp.Header
+	if resp.StatusCode == http.StatusSwitchingProtocols {
+		return // what follows is no answer, and our deadline would not end it
+	}
 	limit := c.cfg.MaxBodyBytes
 	if r.op == OpCatalog {
 		limit = c.cfg.MaxCatalogBytes

@@ -119,6 +119,24 @@ func hanging(t *testing.T, head bool) *fakeBroker {
 	return f
 }
 
+// switching answers 101 and keeps the connection, which is then no part of HTTP
+// any more: the deadline of the request does not end it.
+func switching(t *testing.T) *fakeBroker {
+	t.Helper()
+	stop := make(chan struct{})
+	f := serving(t, func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
+		<-stop
+		_ = conn.Close()
+	})
+	t.Cleanup(func() { close(stop) })
+	return f
+}
+
 func TestTimeoutAndCancel(t *testing.T) {
 	t.Parallel()
 	short := func(c *osb.Config) { c.Timeout = 100 * time.Millisecond }
@@ -140,6 +158,24 @@ func TestTimeoutAndCancel(t *testing.T) {
 		assert.Equal(t, osb.KindTimeout, e.Kind)
 		assert.Equal(t, 201, e.StatusCode)
 		assert.True(t, e.OrphanMitigation)
+	})
+	t.Run("an answer that takes the connection for itself", func(t *testing.T) {
+		t.Parallel()
+		c := newClient(t, switching(t).URL, short)
+		done := make(chan error, 1)
+		go func() {
+			_, err := c.Provision(t.Context(), provisionRequest())
+			done <- err
+		}()
+		select {
+		case err := <-done:
+			e := osb.AsError(err)
+			require.NotNil(t, e)
+			assert.Equal(t, osb.KindMalformed, e.Kind)
+			assert.Equal(t, 101, e.StatusCode)
+		case <-time.After(5 * time.Second):
+			assert.Fail(t, "the call outlives its timeout")
+		}
 	})
 	t.Run("the caller's own deadline is a timeout", func(t *testing.T) {
 		t.Parallel()
