@@ -169,6 +169,8 @@ func (a Answer) transportKind() Kind {
 		return KindAddressRefused
 	case errors.As(a.Err, &verify), errors.As(a.Err, &unknown), errors.As(a.Err, &hostname):
 		return KindUntrusted
+	case refusesCertificate(a.Err):
+		return KindUnauthorized
 	case errors.Is(a.Err, errTooLarge):
 		return KindMalformed
 	case errors.Is(a.Err, context.Canceled):

@@ -3,7 +3,6 @@ package osb
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -122,23 +121,4 @@ func baseURL(raw string) (string, error) {
 		return "", errors.New("broker URL must have no query and no fragment")
 	}
 	return u.Scheme + "://" + u.Host + strings.TrimRight(u.EscapedPath(), "/"), nil
-}
-
-// tlsConfig is the TLS side of c.
-func (c Config) tlsConfig() (*tls.Config, error) {
-	t := &tls.Config{MinVersion: tls.VersionTLS12, InsecureSkipVerify: c.InsecureSkipTLSVerify} //nolint:gosec // the user's explicit choice
-	if c.ClientCertificate != nil {
-		t.Certificates = []tls.Certificate{*c.ClientCertificate}
-	}
-	if len(c.CABundle) == 0 {
-		return t, nil
-	}
-	if c.InsecureSkipTLSVerify {
-		return nil, errors.New("a CA bundle and skipped TLS verification exclude each other; choose one")
-	}
-	t.RootCAs = x509.NewCertPool()
-	if !t.RootCAs.AppendCertsFromPEM(c.CABundle) {
-		return nil, errors.New("CA bundle holds no PEM certificate")
-	}
-	return t, nil
 }

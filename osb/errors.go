@@ -45,7 +45,8 @@ const (
 	KindGone Kind = "Gone"
 	// KindNotFound is 404, said by the broker itself.
 	KindNotFound Kind = "NotFound"
-	// KindUnauthorized is 401 or 403: the broker does not take our credentials.
+	// KindUnauthorized is 401 or 403, or without a status a client certificate
+	// that was refused: the broker does not take our credentials.
 	KindUnauthorized Kind = "Unauthorized"
 	// KindVersionUnsupported is 412: the broker does not speak the API version that was sent.
 	KindVersionUnsupported Kind = "VersionUnsupported"

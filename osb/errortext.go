@@ -38,6 +38,8 @@ func (e *Error) phrase() string {
 	switch e.Kind {
 	case KindInvalid:
 		return "not sent"
+	case KindUnauthorized:
+		return "broker refused our client certificate"
 	case KindUntrusted:
 		return "broker's certificate is not trusted"
 	case KindAddressRefused:
@@ -129,6 +131,9 @@ var hints = map[Kind]string{
 func (e *Error) Hint() string {
 	if e.Operation == OpCatalog && (e.Kind == KindRejected || e.Kind == KindConflict) {
 		return "Check the broker's URL: its catalog was refused."
+	}
+	if e.Kind == KindUnauthorized && e.StatusCode == 0 {
+		return "Give the broker's registration a client certificate that the broker accepts."
 	}
 	if e.Kind == KindUnavailable && e.StatusCode >= 500 && e.Description != "" {
 		return "The broker was reached and failed; who runs it finds the reason in its log."

@@ -118,12 +118,19 @@ func (c *Client) do(ctx context.Context, r call) (Answer, error) {
 }
 
 // exchange sends r and fills in what came back. It notes whether the request
-// may have left: from the moment a connection, TLS included, was there for it.
+// may have left: from the moment a connection, TLS included, was there for it,
+// unless it is known that the broker cannot have got the whole of it.
 func (c *Client) exchange(ctx context.Context, r call, requestID string, a *Answer) {
 	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
 	defer cancel()
-	var sent atomic.Bool // the trace may run on a goroutine of the transport
-	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { sent.Store(true) }})
+	var sent, reused, cut atomic.Bool // the trace may run on a goroutine of the transport
+	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+		GotConn: func(i httptrace.GotConnInfo) {
+			sent.Store(true)
+			reused.Store(i.Reused)
+		},
+		WroteRequest: func(i httptrace.WroteRequestInfo) { cut.Store(i.Err != nil) },
+	})
 
 	req, err := c.newRequest(ctx, r, requestID)
 	if err != nil {
@@ -134,6 +141,12 @@ func (c *Client) exchange(ctx context.Context, r call, requestID string, a *Answ
 	a.Sent = sent.Load()
 	if err != nil {
 		a.Err = cause(ctx, err)
+		switch {
+		case refusesCertificate(err) && !reused.Load():
+			a.Sent = false // TLS 1.3: we were first, and nobody read what we sent
+		case cut.Load():
+			a.Sent = false // without its last byte it is no JSON, and no broker acts on it
+		}
 		return
 	}
 	defer resp.Body.Close()

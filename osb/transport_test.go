@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -277,6 +278,81 @@ func TestMutualTLS(t *testing.T) {
 	require.Error(t, err)
 	_, err = newClient(t, s.URL, func(c *osb.Config) { c.InsecureSkipTLSVerify, c.ClientCertificate = true, &cert }).GetCatalog(t.Context(), &osb.CatalogRequest{})
 	require.NoError(t, err)
+}
+
+// TestRefusedClientCertificates: under TLS 1.3 a client may send before the
+// server has looked at its certificate, so the refusal comes where an answer
+// would. It is none, and nothing was carried out.
+func TestRefusedClientCertificates(t *testing.T) {
+	t.Parallel()
+	_, caPEM := selfSigned(t)
+	stranger, _ := selfSigned(t)
+	pool := x509.NewCertPool()
+	pool.AppendCertsFromPEM(caPEM)
+	for name, version := range map[string]uint16{"TLS 1.2": tls.VersionTLS12, "TLS 1.3": tls.VersionTLS13} {
+		for which, cert := range map[string]*tls.Certificate{"none": nil, "one of a stranger": &stranger} {
+			t.Run(name+", "+which, func(t *testing.T) {
+				t.Parallel()
+				s := httptest.NewUnstartedServer(http.NotFoundHandler())
+				s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
+				s.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool, MinVersion: version, MaxVersion: version} //nolint:gosec // the older is what is tested
+				s.StartTLS()
+				t.Cleanup(s.Close)
+				c := newClient(t, s.URL, func(c *osb.Config) { c.InsecureSkipTLSVerify, c.ClientCertificate = true, cert })
+				for range 10 { // the refusal races with the request
+					_, err := c.Provision(t.Context(), provisionRequest())
+					requireNothingDone(t, err)
+					if version == tls.VersionTLS12 && cert == nil {
+						continue // its alert says no more than that the handshake failed
+					}
+					require.True(t, osb.IsKind(err, osb.KindUnauthorized), "%v", err)
+					require.ErrorContains(t, err, "refused our client certificate")
+					require.Contains(t, osb.AsError(err).Hint(), "client certificate")
+				}
+				large := provisionRequest()
+				large.Parameters = osb.RawJSON(`"` + strings.Repeat("x", 1<<20) + `"`)
+				for range 5 { // the refusal cuts it off
+					_, err := c.Provision(t.Context(), large)
+					requireNothingDone(t, err)
+				}
+			})
+		}
+	}
+}
+
+func requireNothingDone(t *testing.T, err error) {
+	t.Helper()
+	e := osb.AsError(err)
+	require.NotNil(t, e, "%v", err)
+	require.False(t, e.Lost, "%v", err)
+	require.False(t, e.OrphanMitigation, "%v", err)
+}
+
+// TestARequestThatCouldNotBeWrittenWholeIsNotSent: what the last byte is missing
+// of is no JSON, so no broker carried it out.
+func TestARequestThatCouldNotBeWrittenWholeIsNotSent(t *testing.T) {
+	t.Parallel()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			_, _ = io.ReadFull(conn, make([]byte, 100))
+			_ = conn.Close() // with most of it unread: a reset
+		}
+	}()
+	large := provisionRequest()
+	large.Parameters = osb.RawJSON(`"` + strings.Repeat("x", 10<<20) + `"`)
+	c := newClient(t, "http://"+listener.Addr().String(), func(c *osb.Config) { c.MaxBodyBytes = 20 << 20 })
+	for range 5 {
+		_, err := c.Provision(t.Context(), large)
+		requireNothingDone(t, err)
+		require.True(t, osb.IsKind(err, osb.KindUnavailable), "%v", err)
+	}
 }
 
 func TestOneConnectionIsReused(t *testing.T) {
