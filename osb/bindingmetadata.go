@@ -36,6 +36,9 @@ func (m *BindingMetadata) UnmarshalJSON(data []byte) error {
 	if err != nil {
 		return errors.New("renew_before is no ISO 8601 time")
 	}
+	if expires != nil && renew != nil && renew.After(*expires) {
+		renew = expires // P95; nothing can be renewed after its end
+	}
 	m.ExpiresAt, m.RenewBefore = expires, renew
 	return nil
 }

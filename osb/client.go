@@ -164,7 +164,10 @@ func (c *Client) Bind(ctx context.Context, r *BindRequest) (*BindResponse, error
 	if err != nil {
 		return nil, err
 	}
-	out.Async, out.Existed = a.StatusCode == http.StatusAccepted, a.StatusCode == http.StatusOK
+	if a.StatusCode == http.StatusAccepted {
+		return &BindResponse{Async: true, Operation: out.Operation}, nil // it has no credentials yet (P49)
+	}
+	out.Existed = a.StatusCode == http.StatusOK
 	return out, nil
 }
 

@@ -1,6 +1,10 @@
 package osb
 
-import "time"
+import (
+	"fmt"
+	"time"
+	"unicode/utf8"
+)
 
 // State is how far an asynchronous operation has come (P44).
 type State string
@@ -40,4 +44,26 @@ type LastOperationResponse struct {
 	Description      string `json:"description,omitempty"`
 	InstanceUsable   *bool  `json:"instance_usable,omitempty"`
 	UpdateRepeatable *bool  `json:"update_repeatable,omitempty"`
+}
+
+// MaxOperationLength is how many characters the operation string of a 202 may
+// have (P42). It is opaque: kept whole, and sent back as it came.
+const MaxOperationLength = 10000
+
+// promise is an answer that may be a 202.
+type promise interface{ operation() string }
+
+func (r *ProvisionResponse) operation() string   { return r.Operation }
+func (r *UpdateResponse) operation() string      { return r.Operation }
+func (r *DeprovisionResponse) operation() string { return r.Operation }
+func (r *BindResponse) operation() string        { return r.Operation }
+func (r *UnbindResponse) operation() string      { return r.Operation }
+
+// checkPromise refuses a 202 whose operation no poll could carry.
+func checkPromise(out any) error {
+	p, ok := out.(promise)
+	if ok && utf8.RuneCountInString(p.operation()) > MaxOperationLength {
+		return fmt.Errorf("operation is longer than %d characters", MaxOperationLength)
+	}
+	return nil
 }

@@ -100,6 +100,9 @@ func (c *Client) do(ctx context.Context, r call) (Answer, error) {
 	a.Now = c.cfg.Now()
 	if a.Err == nil && a.succeeded() && a.StatusCode < 300 {
 		a.Malformed = decode(a.Body, r.out)
+		if a.Malformed == nil && a.StatusCode == http.StatusAccepted {
+			a.Malformed = checkPromise(r.out)
+		}
 	}
 	a.Malformed, a.Err = c.cleanError(a.Malformed), c.cleanError(a.Err)
 

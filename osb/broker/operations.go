@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/svc-cat/catalog/osb"
 )
@@ -215,16 +216,13 @@ type outcome struct {
 	operation                      string
 }
 
-// maxOperation is the spec's limit of the operation string, in characters (1.12).
-const maxOperation = 10000
-
 // status is the code of a success: 202, 201 or 200.
 func (s *server) status(o outcome) (int, error) {
 	switch {
 	case o.async && !o.asked:
 		return 0, bug("it answered asynchronously without accepts_incomplete; return ErrAsyncRequired before any work (B11)")
-	case o.async && len([]rune(o.operation)) > maxOperation:
-		return 0, bug("its operation string is longer than %d characters", maxOperation)
+	case o.async && utf8.RuneCountInString(o.operation) > osb.MaxOperationLength:
+		return 0, bug("its operation string is longer than %d characters", osb.MaxOperationLength)
 	case o.async:
 		if _, ok := s.broker.(Poller); !ok {
 			return 0, bug("it answered asynchronously but has no LastOperation")
