@@ -52,6 +52,10 @@ func (c ServerConfig) withDefaults() ServerConfig {
 	return c
 }
 
+// maxHeader bounds the head of a request. Its line may carry an operation of
+// 10,000 characters in 12 bytes each (P42), and the rest a large identity.
+const maxHeader = 192 << 10
+
 // Serve answers requests until ctx ends, then finishes those under way and
 // returns nil. A request's context does not end with ctx, so that a half-made
 // instance can be completed.
@@ -69,7 +73,7 @@ func Serve(ctx context.Context, h http.Handler, cfg ServerConfig) error {
 	}
 	server := &http.Server{
 		Handler: h, ReadHeaderTimeout: min(10*time.Second, cfg.ReadTimeout), ReadTimeout: cfg.ReadTimeout,
-		WriteTimeout: cfg.WriteTimeout, IdleTimeout: cfg.IdleTimeout, MaxHeaderBytes: 64 << 10,
+		WriteTimeout: cfg.WriteTimeout, IdleTimeout: cfg.IdleTimeout, MaxHeaderBytes: maxHeader,
 		ErrorLog: slog.NewLogLogger(cfg.Logger.Handler(), slog.LevelDebug),
 	}
 	done := make(chan error, 1)

@@ -174,6 +174,26 @@ func TestServeTLS(t *testing.T) {
 	assert.NoError(t, stop())
 }
 
+// TestServeTakesTheLongestOperation: 10,000 characters of four bytes each are
+// 120,000 in a URL (P42).
+func TestServeTakesTheLongestOperation(t *testing.T) {
+	t.Parallel()
+	longest := strings.Repeat("😀", osb.MaxOperationLength)
+	got := make(chan string, 1)
+	b := &complete{poll: func(r *osb.LastOperationRequest) (*osb.LastOperationResponse, error) {
+		got <- r.Operation
+		return &osb.LastOperationResponse{State: osb.StateSucceeded}, nil
+	}}
+	url, stop := start(t, broker.NewHandler(b, broker.Options{Auth: broker.NoAuth()}), broker.ServerConfig{})
+	client, err := osb.NewClient(osb.Config{URL: url})
+	require.NoError(t, err)
+	_, err = client.LastOperation(t.Context(), &osb.LastOperationRequest{InstanceID: "i", ServiceID: "db", PlanID: "small", Operation: longest})
+	require.NoError(t, err)
+	assert.Equal(t, longest, <-got)
+	client.Close()
+	assert.NoError(t, stop())
+}
+
 func TestServeSaysWhyItCannotStart(t *testing.T) {
 	t.Parallel()
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
