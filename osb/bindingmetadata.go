@@ -1,7 +1,6 @@
 package osb
 
 import (
-	"encoding/json"
 	"errors"
 	"time"
 )
@@ -25,7 +24,7 @@ func (m *BindingMetadata) UnmarshalJSON(data []byte) error {
 		ExpiresAt   string `json:"expires_at"`
 		RenewBefore string `json:"renew_before"`
 	}
-	if err := json.Unmarshal(data, &raw); err != nil {
+	if err := Unmarshal(data, &raw); err != nil {
 		return err
 	}
 	expires, err := parseTime(raw.ExpiresAt)

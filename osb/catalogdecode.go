@@ -60,7 +60,7 @@ func (r *catalogReader) note(serviceID, planID, format string, args ...any) {
 
 func (r *catalogReader) service(i int, raw json.RawMessage) (Service, bool) {
 	var w wireService
-	err := json.Unmarshal(raw, &w)
+	err := Unmarshal(raw, &w)
 	s := w.Service
 	if err != nil {
 		s.ID = readID(raw)
@@ -107,7 +107,7 @@ func (r *catalogReader) plans(s *Service, raw []json.RawMessage) []Plan {
 
 func (r *catalogReader) plan(s *Service, i int, raw json.RawMessage) (Plan, bool) {
 	var w wirePlan
-	err := json.Unmarshal(raw, &w)
+	err := Unmarshal(raw, &w)
 	p := w.Plan
 	if err != nil {
 		p.ID = readID(raw)
@@ -134,11 +134,11 @@ const maxSchemaBytes = 64 << 10
 
 // schemas treats what is unusable as no schema (P30).
 func (r *catalogReader) schemas(s *Service, p *Plan, raw json.RawMessage) *Schemas {
-	if len(raw) == 0 || bytes.Equal(raw, []byte("null")) {
+	if len(raw) == 0 || isNull(raw) {
 		return nil
 	}
 	var out Schemas
-	if err := json.Unmarshal(raw, &out); err != nil {
+	if err := Unmarshal(raw, &out); err != nil {
 		r.note(s.ID, p.ID, "schemas of plan %q of service %q are ignored: %v", p.Name, s.Name, jsonError(err))
 		return nil
 	}
@@ -181,7 +181,7 @@ func readID(raw json.RawMessage) string {
 	var e struct {
 		ID lenientString `json:"id"`
 	}
-	if json.Unmarshal(raw, &e) != nil {
+	if Unmarshal(raw, &e) != nil {
 		return ""
 	}
 	return string(e.ID)

@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -29,7 +28,7 @@ func decode(body []byte, out any) error {
 	case !utf8.Valid(body):
 		return errors.New("body is not UTF-8") // decoding would silently change a password
 	}
-	if err := json.Unmarshal(body, out); err != nil {
+	if err := Unmarshal(body, out); err != nil {
 		return jsonError(err)
 	}
 	if v, ok := out.(validator); ok {
@@ -50,19 +49,9 @@ func jsonError(err error) error {
 	case errors.As(err, &typed) && typed.Field == "":
 		return errors.New("not a JSON object")
 	case errors.As(err, &typed):
-		return fmt.Errorf("field %q has the wrong type", fieldPath(typed.Field))
+		return fmt.Errorf("field %q has the wrong type", typed.Field)
 	}
 	return err // our own unmarshalers, which quote nothing either
-}
-
-// fieldPath drops the names of embedded Go structs, which encoding/json puts
-// before the JSON names; the API's own names are all lower case.
-func fieldPath(path string) string {
-	parts := strings.Split(path, ".")
-	for len(parts) > 1 && parts[0] != "" && unicode.IsUpper(rune(parts[0][0])) {
-		parts = parts[1:]
-	}
-	return strings.Join(parts, ".")
 }
 
 func trimBOM(b []byte) []byte { return bytes.TrimPrefix(b, []byte("\xef\xbb\xbf")) }
@@ -75,7 +64,8 @@ func (r *LastOperationResponse) validate() error {
 	return errors.New("state is none of \"in progress\", \"succeeded\", \"failed\"")
 }
 
-// errorBody is what a broker says with an error (P11).
+// errorBody is what a broker says with an error (P11). It is read by
+// encoding/json, in any case: some brokers write "Description".
 type errorBody struct {
 	Error            lenientString `json:"error"`
 	Description      lenientString `json:"description"`

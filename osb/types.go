@@ -25,7 +25,7 @@ func (r *RawJSON) UnmarshalJSON(data []byte) error {
 	if r == nil {
 		return errors.New("decode into a nil RawJSON")
 	}
-	if bytes.Equal(bytes.TrimSpace(data), []byte("null")) {
+	if isNull(data) {
 		*r = nil
 		return nil
 	}

@@ -47,6 +47,8 @@ func TestCodes(t *testing.T) {
 		"catalog":                                       {request{"GET", "/v2/catalog", "", nil}, 200, ""},
 		"provision":                                     {request{"PUT", instancePath, provisionBody, nil}, 201, ""},
 		"B3: unknown fields are ignored":                {request{"PUT", instancePath, strings.Replace(provisionBody, "{", `{"x":{},"parameters":null,"context":null,`, 1), nil}, 201, ""},
+		"B3: names are compared with case":              {request{"PUT", instancePath, strings.Replace(provisionBody, `"space_guid"`, `"Space_GUID"`, 1), nil}, 400, ""},
+		"B3: a name in another case is unknown":         {request{"PUT", instancePath, strings.Replace(provisionBody, "{", `{"Parameters":7,"PLAN_ID":[],`, 1), nil}, 201, ""},
 		"B3: malformed JSON":                            {request{"PUT", instancePath, provisionBody[:20], nil}, 400, ""},
 		"B3: garbage behind the JSON":                   {request{"PUT", instancePath, provisionBody + "x", nil}, 400, ""},
 		"B3: a body that is not UTF-8":                  {request{"PUT", instancePath, strings.Replace(provisionBody, `"o"`, "\"\xff\"", 1), nil}, 400, ""},

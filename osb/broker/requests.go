@@ -28,7 +28,7 @@ func readBody(r *http.Request, out any) error {
 		return BadRequest("the request body is not a JSON object")
 	}
 	var typed *json.UnmarshalTypeError
-	switch err := json.Unmarshal(raw, out); {
+	switch err := osb.Unmarshal(raw, out); {
 	case errors.As(err, &typed):
 		return BadRequest("field %q has the wrong type", typed.Field)
 	case err != nil:
