@@ -2,6 +2,7 @@ package charts_test
 
 import (
 	"maps"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -32,8 +33,8 @@ func userInfo(name string, groups ...any) map[string]any {
 // fields is part of a spec.
 func fields(pairs ...any) map[string]any {
 	m := map[string]any{}
-	for i := 0; i < len(pairs); i += 2 {
-		m[pairs[i].(string)] = pairs[i+1]
+	for pair := range slices.Chunk(pairs, 2) {
+		m[pair[0].(string)] = pair[1]
 	}
 	return m
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"syscall"
 	"testing"
@@ -40,8 +41,8 @@ func start(t *testing.T, cmd *exec.Cmd) {
 	printed := &output{}
 	cmd.Stdout, cmd.Stderr = printed, printed
 	require.NoError(t, cmd.Start())
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
+	ended := make(chan struct{})
+	go func() { defer close(ended); _ = cmd.Wait() }() // how it ended is in its log
 	t.Cleanup(func() {
 		assert.NoError(t, cmd.Process.Signal(syscall.SIGTERM), "it ended before its time")
 		select {
@@ -79,16 +80,16 @@ func startControllers(t *testing.T, c client.Client) {
 	t.Helper()
 	dir := t.TempDir()
 	program := filepath.Join(dir, "catalog")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../cmd/catalog") //nolint:gosec // our own program
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../cmd/catalog")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 
 	deployment := &appsv1.Deployment{}
 	require.NoError(t, c.Get(t.Context(), client.ObjectKey{Namespace: releaseSpace, Name: release + "-controllers"}, deployment))
-	args := append(deployment.Spec.Template.Spec.Containers[0].Args,
+	args := append(slices.Clone(deployment.Spec.Template.Spec.Containers[0].Args),
 		"--metrics-bind-address=0", "--health-probe-bind-address=0", // ports that may be taken here
 		"--cert-secret=") // no webhook runs here
-	cmd := exec.CommandContext(withoutEnd(t), program, args...) //nolint:gosec // our own program
+	cmd := exec.CommandContext(withoutEnd(t), program, args...)
 	cmd.Env = append(os.Environ(), "POD_NAMESPACE="+releaseSpace, "KUBECONFIG="+accountConfig(t, c, release+"-controllers", dir))
 	start(t, cmd)
 }
