@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -48,7 +49,9 @@ type Config struct {
 	MaxCatalogBytes int64
 	MaxBodyBytes    int64
 	// DialGuard is asked, after DNS, about each address that is about to be
-	// dialed. Its error refuses the address and becomes KindAddressRefused.
+	// dialed: AddressGuard.Check, or a rule of your own. Its error refuses the
+	// address and becomes KindAddressRefused. Link-local addresses and those of
+	// metadata services are refused in any case. Nil refuses no other.
 	DialGuard func(netip.AddrPort) error
 	// Observer is told of each call when it is over. It must not block.
 	Observer Observer
@@ -56,6 +59,8 @@ type Config struct {
 	NewRequestID func() string
 	// Now is the clock for dates in Retry-After; nil means time.Now.
 	Now func() time.Time
+
+	resolver *net.Resolver // set by tests
 }
 
 // Observer is told of each call that is over, for metrics and traces.

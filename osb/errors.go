@@ -63,7 +63,7 @@ const (
 	KindMalformed Kind = "Malformed"
 	// KindRedirect is a 3xx; redirects are never followed, for they would carry credentials elsewhere.
 	KindRedirect Kind = "Redirect"
-	// KindAddressRefused means that Config.DialGuard forbade the broker's address.
+	// KindAddressRefused means that the broker's address is forbidden: always, or by Config.DialGuard.
 	KindAddressRefused Kind = "AddressRefused"
 	// KindCanceled means that the caller's context ended first.
 	KindCanceled Kind = "Canceled"

@@ -24,7 +24,7 @@ var (
 	errTooLarge = errors.New("body is too large")
 )
 
-// guardError marks what Config.DialGuard refused.
+// guardError marks an address that was refused.
 type guardError struct{ err error }
 
 func (g *guardError) Error() string { return g.err.Error() }
@@ -50,18 +50,20 @@ func newTransport(cfg Config) (*http.Transport, error) {
 	if err != nil {
 		return nil, err
 	}
-	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}
-	if cfg.DialGuard != nil {
-		dialer.Control = func(_, address string, _ syscall.RawConn) error {
-			addr, err := netip.ParseAddrPort(address)
-			if err == nil {
-				err = cfg.DialGuard(netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()))
-			}
-			if err != nil {
-				return &guardError{err}
-			}
-			return nil
+	dialer := &net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second, Resolver: cfg.resolver}
+	// Asked after DNS, for each address that a name stands for.
+	dialer.Control = func(_, address string, _ syscall.RawConn) error {
+		addr, err := netip.ParseAddrPort(address)
+		if err == nil {
+			err = checkAlways(addr)
 		}
+		if err == nil && cfg.DialGuard != nil {
+			err = cfg.DialGuard(netip.AddrPortFrom(addr.Addr().Unmap(), addr.Port()))
+		}
+		if err != nil {
+			return &guardError{err}
+		}
+		return nil
 	}
 	return &http.Transport{
 		Proxy:                  nil, // an environment variable must not reroute credentials
