@@ -71,7 +71,7 @@ func (x *exchange) pause() bool {
 func (b *Broker) enter() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.waiting >= maxWaiting {
+	if b.waiting >= b.opts.MaxWaiting {
 		b.opts.Logger.Warn("A request was cut off: too many wait", "waiting", b.waiting)
 		return false
 	}
@@ -130,7 +130,7 @@ func (x *exchange) answer() Outcome {
 	if do.Drip > 0 {
 		return x.drip(body)
 	}
-	if _, err := io.Copy(x.w, body); err != nil {
+	if _, err := io.Copy(x.w, body); err != nil || x.r.Context().Err() != nil {
 		return OutcomeLost
 	}
 	return OutcomeAnswered

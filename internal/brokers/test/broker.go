@@ -30,6 +30,9 @@ type Options struct {
 	LedgerEntries int
 	// LedgerFile keeps ledger and state over restarts. Rules are not in it.
 	LedgerFile string
+	// MaxWaiting is how many requests may be held, hung or slow at a time, 1000 if
+	// 0; one more is cut off.
+	MaxWaiting int
 	// Clock is asked for the time and for waiting; nil means the real one.
 	Clock clock.Clock
 	// Random is what passwords are drawn from; nil means crypto/rand.
@@ -41,12 +44,18 @@ type Options struct {
 	Logger *slog.Logger
 }
 
+// defaultMaxWaiting is more than any test lets wait on purpose.
+const defaultMaxWaiting = 1000
+
 func (o Options) withDefaults() Options {
 	if o.Auth == nil {
 		o.Auth = broker.NoAuth()
 	}
 	if o.LedgerEntries == 0 {
 		o.LedgerEntries = DefaultLedgerEntries
+	}
+	if o.MaxWaiting == 0 {
+		o.MaxWaiting = defaultMaxWaiting
 	}
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}

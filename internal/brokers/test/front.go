@@ -15,9 +15,6 @@ import (
 	"github.com/svc-cat/catalog/osb/broker"
 )
 
-// maxWaiting is how many requests may wait at a time; more are cut off.
-const maxWaiting = 1000
-
 // ServeHTTP writes the request down, asks the rules what is to happen to it, and
 // lets that happen. Who has not logged in gets the kit's 401, whatever the rules say.
 func (b *Broker) ServeHTTP(w http.ResponseWriter, r *http.Request) {

@@ -206,19 +206,21 @@ func (e *engine) LastOperation(ctx context.Context, r *osb.LastOperationRequest)
 	c := callOf(ctx)
 	c.complainIf(r.ServiceID == "" || r.PlanID == "", "P43: a poll without service_id or plan_id")
 	k := key{r.InstanceID, r.BindingID}
-	w, planID, keep := e.work(k)
-	if w == nil {
+	w, _, _ := e.work(k)
+	switch {
+	case w == nil:
 		return nil, broker.ErrNotFound
-	}
-	if r.Operation != "" && r.Operation == w.Halted {
+	case r.Operation != "" && r.Operation == w.Halted:
 		return &osb.LastOperationResponse{State: osb.StateFailed, Description: "it was stopped by a delete"}, nil
+	case w.running():
+		w.Polled++ // which may end it
 	}
+	w, planID, keep := e.work(k)
 	c.complainIf(r.Operation != w.ID, "P42: a poll whose operation is not that of the answer 202")
 	c.complainIf(w.running() && r.PlanID != "" && r.PlanID != planID, "P43: a poll whose plan_id is not the one before the update")
 	out := &osb.LastOperationResponse{State: w.State, Description: w.Async.Description}
 	switch {
 	case w.running():
-		w.Polled++
 		keep()
 		out.RetryAfter = time.Duration(w.Async.RetryAfter)
 	case w.State == osb.StateFailed:

@@ -114,7 +114,7 @@ type Do struct {
 // poll finds it done.
 type Async struct {
 	// Takes is how long the work takes; Polls is how many polls find it in
-	// progress. If both are set, both must be over.
+	// progress, before the one that ends it. If both are set, both must be over.
 	Takes Duration `json:"takes,omitzero"`
 	Polls int      `json:"polls,omitempty"`
 	// Result is how it ends, ResultSucceeded by default.

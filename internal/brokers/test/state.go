@@ -75,7 +75,7 @@ type Work struct {
 	Kind    osb.Operation `json:"kind"`
 	ID      string        `json:"id,omitempty"`
 	Started time.Time     `json:"started"`
-	// Polled is how many polls found it in progress.
+	// Polled is how many polls there were while it was in progress.
 	Polled int `json:"polled,omitempty"`
 	// Asynchronous is true if it was answered with 202; Async is how it goes on then.
 	Asynchronous bool  `json:"asynchronous,omitempty"`
@@ -97,7 +97,8 @@ func (w *Work) running() bool { return w != nil && w.State == osb.StateInProgres
 
 // due says whether the work is over by now.
 func (w *Work) due(now time.Time) bool {
-	return w.Async.Result != ResultNever && w.Polled >= w.Async.Polls && !now.Before(w.Started.Add(time.Duration(w.Async.Takes)))
+	polled := w.Async.Polls == 0 || w.Polled > w.Async.Polls // the poll after them ends it
+	return w.Async.Result != ResultNever && polled && !now.Before(w.Started.Add(time.Duration(w.Async.Takes)))
 }
 
 // end is the state that the work comes to.
