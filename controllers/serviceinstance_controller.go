@@ -210,9 +210,7 @@ func (i *instance) call(ctx context.Context, op *v1beta1.Operation) lifecycle.Re
 	if err != nil {
 		return lifecycle.Reply{Err: err, Found: i.look(ctx, op, err)}
 	}
-	if resp.DashboardURL != nil {
-		i.Status.DashboardURL = resp.DashboardURL
-	}
+	i.Status.DashboardURL = dashboardURL(resp.DashboardURL, i.Status.DashboardURL)
 	return lifecycle.Reply{Existed: resp.Existed, Async: resp.Async}
 }
 
