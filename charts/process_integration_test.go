@@ -88,7 +88,8 @@ func startControllers(t *testing.T, c client.Client) {
 	require.NoError(t, c.Get(t.Context(), client.ObjectKey{Namespace: releaseSpace, Name: release + "-controllers"}, deployment))
 	args := append(slices.Clone(deployment.Spec.Template.Spec.Containers[0].Args),
 		"--metrics-bind-address=0", "--health-probe-bind-address=0", // ports that may be taken here
-		"--cert-secret=") // no webhook runs here
+		"--allow-loopback-brokers=true", // where the tests' brokers are
+		"--cert-secret=")                // no webhook runs here
 	cmd := exec.CommandContext(withoutEnd(t), program, args...)
 	cmd.Env = append(os.Environ(), "POD_NAMESPACE="+releaseSpace, "KUBECONFIG="+accountConfig(t, c, release+"-controllers", dir))
 	start(t, cmd)

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/netip"
 	"sync"
 	"time"
 
@@ -26,6 +27,8 @@ type Clients struct {
 	Reader client.Reader
 	// Timeout of one request where the broker's registration names none.
 	Timeout time.Duration
+	// Addresses says where brokers may be.
+	Addresses osb.AddressGuard
 	// Observer is told of each call; may be nil.
 	Observer func(brokerKind, brokerName string) osb.Observer
 
@@ -107,7 +110,7 @@ func tokenOf(b broker, secrets map[types.NamespacedName]*corev1.Secret) string {
 func (c *Clients) make(b broker, secrets map[types.NamespacedName]*corev1.Secret) (*osb.Client, error) {
 	cfg := osb.Config{
 		URL: b.spec.URL, CABundle: b.spec.CABundle, InsecureSkipTLSVerify: b.spec.InsecureSkipTLSVerify,
-		Timeout: c.Timeout, Platform: osb.PlatformKubernetes,
+		Timeout: c.Timeout, Platform: osb.PlatformKubernetes, DialGuard: c.guard,
 	}
 	if c.Observer != nil {
 		cfg.Observer = c.Observer(b.kind, b.GetName())
@@ -131,6 +134,16 @@ func (c *Clients) make(b broker, secrets map[types.NamespacedName]*corev1.Secret
 		return nil, &authError{fmt.Sprintf("The broker's registration cannot be used: %s. Correct its spec.", err)}
 	}
 	return made, nil
+}
+
+// guard says which addresses may be dialed, and to whom loopback is refused, how
+// it is allowed: on a single machine that is most often what is wanted.
+func (c *Clients) guard(addr netip.AddrPort) error {
+	err := c.Addresses.Check(addr)
+	if errors.Is(err, osb.ErrLoopback) {
+		return fmt.Errorf("%w, which the controllers refuse unless they run with --allow-loopback-brokers", err)
+	}
+	return err
 }
 
 func authOf(b broker, secrets map[types.NamespacedName]*corev1.Secret) (osb.Auth, error) {

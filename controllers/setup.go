@@ -35,6 +35,8 @@ type Options struct {
 	Concurrent int
 	// OSBTimeout bounds a request to a broker that names no timeout.
 	OSBTimeout time.Duration
+	// Addresses says where brokers may be; the zero value refuses loopback.
+	Addresses osb.AddressGuard
 	// RelistInterval holds for brokers that name none.
 	RelistInterval time.Duration
 	// IntentTTL is how old a saved intent may be when its call begins.
@@ -85,7 +87,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err := addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
-	clients := &Clients{Reader: mgr.GetClient(), Timeout: o.OSBTimeout, Observer: o.Observer}
+	clients := &Clients{Reader: mgr.GetClient(), Timeout: o.OSBTimeout, Addresses: o.Addresses, Observer: o.Observer}
 	engine := &Engine{
 		Client: mgr.GetClient(), Clients: clients, Recorder: mgr.GetEventRecorder("service-catalog"),
 		Clock: o.Clock, ClusterID: o.ClusterID, IntentTTL: o.IntentTTL,

@@ -134,7 +134,7 @@ func manager(ctx context.Context, env *envtest.Environment, admin client.Client,
 		return nil, err
 	}
 	return mgr, controllers.Setup(ctx, mgr, controllers.Options{
-		ClusterID: "cluster-1", Concurrent: 4, OSBTimeout: 2 * time.Second, RelistInterval: time.Hour, IntentTTL: 8 * time.Second,
+		ClusterID: "cluster-1", Addresses: testAddresses(), Concurrent: 4, OSBTimeout: 2 * time.Second, RelistInterval: time.Hour, IntentTTL: 8 * time.Second,
 	})
 }
 

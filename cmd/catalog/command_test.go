@@ -3,14 +3,18 @@ package main
 import (
 	"bytes"
 	"io"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
 
+	"github.com/spf13/pflag"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/svc-cat/catalog/osb"
 )
 
 // The chart and the command are changed together, or a Pod does not start.
@@ -45,6 +49,7 @@ func TestWrongFlagsAreToldInASentence(t *testing.T) {
 		"no namespace":      {[]string{"controllers"}, "give --namespace"},
 		"an unknown level":  {[]string{"controllers", "--namespace=c", "--log-level=loud"}, "give info or debug"},
 		"an unknown format": {[]string{"webhook", "--namespace=c", "--log-format=xml"}, "give json or text"},
+		"an address":        {[]string{"controllers", "--namespace=c", "--deny-broker-range=10.0.0.0/8", "--deny-broker-range=10.0.0.1"}, "--deny-broker-range=10.0.0.1 is no range"},
 		"an unknown flag":   {[]string{"webhook", "--namespace=c", "--loud"}, "unknown flag"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -53,6 +58,28 @@ func TestWrongFlagsAreToldInASentence(t *testing.T) {
 			cmd.SetOut(io.Discard)
 			cmd.SetErr(io.Discard)
 			require.ErrorContains(t, cmd.ExecuteContext(t.Context()), tc.want)
+		})
+	}
+}
+
+func TestBrokersAddressesComeFromTheFlags(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		args []string
+		want osb.AddressGuard
+	}{
+		"by default loopback is refused": {nil, osb.AddressGuard{}},
+		"all flags": {[]string{"--allow-loopback-brokers=true", "--deny-broker-range=10.96.1.0/12", "--deny-broker-range=fd00::/8"},
+			osb.AddressGuard{AllowLoopback: true, Denied: []netip.Prefix{netip.MustParsePrefix("10.96.0.0/12"), netip.MustParsePrefix("fd00::/8")}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o, flags := &controllersOptions{}, pflag.NewFlagSet("test", pflag.ContinueOnError)
+			o.bind(flags)
+			require.NoError(t, flags.Parse(tc.args))
+			got, err := o.addresses()
+			require.NoError(t, err)
+			assert.Equal(t, tc.want, got)
 		})
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/netip"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/svc-cat/catalog/certs"
 	"github.com/svc-cat/catalog/controllers"
+	"github.com/svc-cat/catalog/osb"
 )
 
 // Times of leader election. A leader that cannot renew within renewDeadline
@@ -40,6 +42,8 @@ type controllersOptions struct {
 	concurrent        int
 	osbTimeout        time.Duration
 	relistInterval    time.Duration
+	allowLoopback     bool
+	deniedRanges      []string
 }
 
 func newControllers(log io.Writer) *cobra.Command {
@@ -65,9 +69,28 @@ func (o *controllersOptions) bind(f *pflag.FlagSet) {
 	f.IntVar(&o.concurrent, "concurrent-reconciles", 10, "objects of a kind worked on at once")
 	f.DurationVar(&o.osbTimeout, "osb-timeout", time.Minute, "time for one request to a broker that names none")
 	f.DurationVar(&o.relistInterval, "relist-interval", 24*time.Hour, "time between fetches of a catalog whose broker names none")
+	f.BoolVar(&o.allowLoopback, "allow-loopback-brokers", false, "let brokers be on this very host, as in tests; link-local and metadata addresses stay refused")
+	f.StringArrayVar(&o.deniedRanges, "deny-broker-range", nil, "range of addresses in which no broker may be, such as 10.96.0.0/12 (repeatable)")
+}
+
+// addresses are where brokers may be.
+func (o *controllersOptions) addresses() (osb.AddressGuard, error) {
+	guard := osb.AddressGuard{AllowLoopback: o.allowLoopback}
+	for _, text := range o.deniedRanges {
+		denied, err := netip.ParsePrefix(text)
+		if err != nil {
+			return guard, fmt.Errorf("--deny-broker-range=%s is no range of addresses: give it as 10.96.0.0/12 or fd00::/8", text)
+		}
+		guard.Denied = append(guard.Denied, denied.Masked())
+	}
+	return guard, nil
 }
 
 func (o *controllersOptions) run(ctx context.Context, log io.Writer) error {
+	addresses, err := o.addresses()
+	if err != nil {
+		return err
+	}
 	cfg, err := o.start(log)
 	if err != nil {
 		return err
@@ -105,7 +128,7 @@ func (o *controllersOptions) run(ctx context.Context, log io.Writer) error {
 		return err
 	}
 	if err := controllers.Setup(ctx, mgr, controllers.Options{
-		ClusterID: id, Concurrent: o.concurrent, OSBTimeout: o.osbTimeout, RelistInterval: o.relistInterval,
+		ClusterID: id, Concurrent: o.concurrent, OSBTimeout: o.osbTimeout, Addresses: addresses, RelistInterval: o.relistInterval,
 		IntentTTL: renewDeadline - retryPeriod, Observer: observer,
 	}); err != nil {
 		return err
