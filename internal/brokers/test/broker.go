@@ -28,6 +28,8 @@ type Options struct {
 	AsyncDuration time.Duration
 	// LedgerEntries is how many requests the ledger keeps, DefaultLedgerEntries if 0.
 	LedgerEntries int
+	// LedgerBytes is about how much memory they may take, DefaultLedgerBytes if 0.
+	LedgerBytes int
 	// LedgerFile keeps ledger and state over restarts. Rules are not in it.
 	LedgerFile string
 	// MaxWaiting is how many requests may be held, hung or slow at a time, 1000 if
@@ -53,6 +55,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.LedgerEntries == 0 {
 		o.LedgerEntries = DefaultLedgerEntries
+	}
+	if o.LedgerBytes == 0 {
+		o.LedgerBytes = DefaultLedgerBytes
 	}
 	if o.MaxWaiting == 0 {
 		o.MaxWaiting = defaultMaxWaiting
@@ -92,7 +97,8 @@ type Broker struct {
 // New makes a broker. Close it, or requests that it holds stay for ever.
 func New(opts Options) (*Broker, error) {
 	opts = opts.withDefaults()
-	b := &Broker{opts: opts, done: make(chan struct{}), ledger: &ledger{max: opts.LedgerEntries}, script: &script{chance: opts.Chance}}
+	b := &Broker{opts: opts, done: make(chan struct{}), script: &script{chance: opts.Chance}}
+	b.ledger = &ledger{max: opts.LedgerEntries, maxBytes: opts.LedgerBytes}
 	b.engine = &engine{state: newState(), b: b}
 	b.kit = broker.NewHandler(b.engine, broker.Options{Auth: opts.Auth, Now: opts.Clock.Now})
 	b.journal = &journal{}
@@ -154,7 +160,7 @@ func (b *Broker) ClearLedger() {
 }
 
 func (b *Broker) clearLedger() {
-	b.ledger = &ledger{max: b.ledger.max, last: b.ledger.last}
+	b.ledger = &ledger{max: b.ledger.max, maxBytes: b.ledger.maxBytes, last: b.ledger.last}
 }
 
 // Reset makes the broker as it was when it was made: no rules but those of its

@@ -149,7 +149,8 @@ func statedBy(name string) (string, bool) {
 	if name == namePrefix {
 		return "", true
 	}
-	return strings.CutPrefix(name, namePrefix+"-")
+	stated, ok := strings.CutPrefix(name, namePrefix+"-")
+	return stated, ok && stated != ""
 }
 
 // remove takes services and plans off the catalog.
@@ -187,7 +188,7 @@ func identifier(name string) string {
 func namedService(name string) (osb.Service, error) {
 	stated, ok := statedBy(name)
 	if !ok {
-		return osb.Service{}, fmt.Errorf("its name must begin with %q", namePrefix)
+		return osb.Service{}, fmt.Errorf("its name must be %q, or begin with that, a hyphen and what it does", namePrefix)
 	}
 	said, err := readName(stated)
 	if err != nil {

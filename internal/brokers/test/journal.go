@@ -29,16 +29,13 @@ type line struct {
 	Works   int `json:"works,omitempty"`
 }
 
-// minRewrite is how large the file may grow before it is written anew; from then
-// on it may be three times as large as what it has to say.
-const minRewrite = 16 << 20
-
 // journal writes changes to a file, or nowhere. The broker's lock guards it.
 type journal struct {
 	path   string
 	file   *os.File
 	size   int64
-	limit  int64
+	limit  int64 // of size, before the file is written anew
+	least  int64 // of limit; else it is three times what there is to say
 	log    *slog.Logger
 	all    func(put func(line)) // everything, for a file written anew
 	failed error                // why the last line is not in the file
@@ -95,13 +92,13 @@ func (j *journal) writeAnew() error {
 	if j.file != nil {
 		_ = j.file.Close() // nobody reads it any more
 	}
-	j.file, j.size, j.limit = fresh, size, max(minRewrite, 3*size)
+	j.file, j.size, j.limit = fresh, size, max(j.least, 3*size)
 	return nil
 }
 
 // openJournal reads the file, if it is there, into the broker, and goes on writing it.
 func (b *Broker) openJournal(path string) error {
-	b.journal = &journal{log: b.opts.Logger, path: path, all: b.lines}
+	b.journal = &journal{log: b.opts.Logger, path: path, all: b.lines, least: int64(b.opts.LedgerBytes)}
 	if path == "" {
 		return nil
 	}

@@ -75,12 +75,12 @@ const (
 // Limits of the ledger. What is older goes, and is counted.
 const (
 	DefaultLedgerEntries = 10_000
-	maxLedgerBytes       = 64 << 20
+	DefaultLedgerBytes   = 64 << 20
 	maxEntryBody         = 16 << 10
 	maxEntryText         = 4 << 10
 )
 
-// size is what counts against maxLedgerBytes.
+// size is what counts against the ledger's bytes.
 func (e *Entry) size() int {
 	n := 512 + len(e.Path) + len(e.InstanceID) + len(e.BindingID) + len(e.ServiceID) + len(e.PlanID) +
 		len(e.APIVersion) + len(e.RequestIdentity) + len(e.Platform) + len(e.Identity) + len(e.UserAgent) + len(e.Body) + len(e.Text)
@@ -92,11 +92,12 @@ func (e *Entry) size() int {
 
 // ledger keeps the newest requests. The broker's lock guards it.
 type ledger struct {
-	entries []*Entry
-	max     int
-	bytes   int
-	dropped uint64
-	last    uint64
+	entries  []*Entry
+	max      int
+	maxBytes int
+	bytes    int
+	dropped  uint64
+	last     uint64
 }
 
 // add takes in a request.
@@ -105,7 +106,7 @@ func (l *ledger) add(e *Entry) {
 	e.counted = e.size()
 	l.bytes += e.counted
 	l.last = max(l.last, e.Seq)
-	for len(l.entries) > l.max || l.bytes > maxLedgerBytes && len(l.entries) > 1 {
+	for len(l.entries) > l.max || l.bytes > l.maxBytes && len(l.entries) > 1 {
 		l.bytes -= l.entries[0].counted
 		l.entries[0] = nil // or its memory stays as long as the array
 		l.entries = l.entries[1:]
@@ -145,6 +146,7 @@ func (b *Broker) Ledger(f Filter) Records {
 	for _, e := range b.ledger.entries {
 		if f.chooses(e) {
 			c := *e
+			c.counted = 0
 			c.Complaints = append([]string(nil), e.Complaints...)
 			out.Entries = append(out.Entries, c)
 		}

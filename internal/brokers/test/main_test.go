@@ -1,6 +1,7 @@
 package test_test
 
 import (
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -206,4 +207,14 @@ func (f *fixture) finished(op osb.Operation) test.Entry {
 	f.t.Helper()
 	require.Eventually(f.t, func() bool { return f.last(op).Outcome != "" }, patience, tick)
 	return f.last(op)
+}
+
+// serve asks a handler without a network.
+func serve(t *testing.T, h http.Handler, method, path string) int {
+	t.Helper()
+	r := httptest.NewRequestWithContext(t.Context(), method, path, http.NoBody)
+	r.Header.Set("X-Broker-API-Version", "2.17")
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Code
 }

@@ -233,12 +233,14 @@ func (b *Broker) Forget(instanceID, bindingID string) bool {
 
 func (i *Instance) clone() Instance {
 	c := *i
+	c.counted = 0
 	c.Work = i.Work.clone()
 	return c
 }
 
 func (b *Binding) clone() Binding {
 	c := *b
+	c.counted = 0
 	c.Work = b.Work.clone()
 	return c
 }
