@@ -78,13 +78,14 @@ func TestABearerTokenThatChangesIsUsedAtOnce(t *testing.T) {
 	assert.Less(t, time.Since(began), 10*time.Second)
 	mu.Lock()
 	defer mu.Unlock()
-	assert.Equal(t, 2, len(tokens), "no other token was ever sent")
+	assert.Len(t, tokens, 2, "no other token was ever sent")
 	assert.NotZero(t, tokens["two"])
 }
 
 // A dashboard is a link that people follow; what is none, or is a page of its
 // own, is not published.
 func TestADashboardThatIsNoLinkIsLeftOut(t *testing.T) {
+	t.Parallel()
 	for name, tc := range map[string]struct {
 		url  string
 		want *string

@@ -120,7 +120,7 @@ func readFrame(r io.Reader) ([]byte, error) {
 }
 
 func writeFrame(w io.Writer, message []byte) error {
-	_, err := w.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(message))), message...)) //nolint:gosec // some 100 bytes
+	_, err := w.Write(append(binary.BigEndian.AppendUint16(nil, uint16(len(message))), message...))
 	return err
 }
 
@@ -143,8 +143,8 @@ func answerOf(query []byte, addresses []string) []byte {
 		count++
 		records = append(records, 0xc0, 12) // the name of the question
 		records = binary.BigEndian.AppendUint16(records, kind)
-		records = append(records, 0, 1, 0, 0, 0, 0)                        // IN, and not to be kept
-		records = binary.BigEndian.AppendUint16(records, uint16(len(raw))) //nolint:gosec // 4 or 16
+		records = append(records, 0, 1, 0, 0, 0, 0) // IN, and not to be kept
+		records = binary.BigEndian.AppendUint16(records, uint16(len(raw)))
 		records = append(records, raw...)
 	}
 	message := append([]byte{}, query[:2]...)

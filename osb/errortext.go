@@ -35,26 +35,24 @@ func (e *Error) phrase() string {
 		}
 		return fmt.Sprintf("broker answered %d", e.StatusCode)
 	}
-	switch e.Kind {
-	case KindInvalid:
-		return "not sent"
-	case KindUnauthorized:
-		return "broker refused our client certificate"
-	case KindUntrusted:
-		return "broker's certificate is not trusted"
-	case KindAddressRefused:
-		return "broker's address is refused"
-	case KindTimeout:
-		return "broker did not answer in time"
-	case KindCanceled:
-		return "call was canceled"
-	case KindMalformed:
-		return "broker's answer is outside the specification"
+	if text, ok := silences[e.Kind]; ok {
+		return text
 	}
 	if e.Lost {
 		return "connection to the broker broke before its answer"
 	}
 	return "broker cannot be reached"
+}
+
+// silences say what happened where no status line was read.
+var silences = map[Kind]string{
+	KindInvalid:        "not sent",
+	KindUnauthorized:   "broker refused our client certificate",
+	KindUntrusted:      "broker's certificate is not trusted",
+	KindAddressRefused: "broker's address is refused",
+	KindTimeout:        "broker did not answer in time",
+	KindCanceled:       "call was canceled",
+	KindMalformed:      "broker's answer is outside the specification",
 }
 
 // Actor is whose move it is.

@@ -295,7 +295,7 @@ func TestRefusedClientCertificates(t *testing.T) {
 				t.Parallel()
 				s := httptest.NewUnstartedServer(http.NotFoundHandler())
 				s.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, 0)
-				s.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool, MinVersion: version, MaxVersion: version} //nolint:gosec // the older is what is tested
+				s.TLS = &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool, MinVersion: version, MaxVersion: version}
 				s.StartTLS()
 				t.Cleanup(s.Close)
 				c := newClient(t, s.URL, func(c *osb.Config) { c.InsecureSkipTLSVerify, c.ClientCertificate = true, cert })

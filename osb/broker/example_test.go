@@ -3,20 +3,16 @@ package broker_test
 import (
 	"context"
 	"fmt"
-	"net/http/httptest"
+	"net"
 	"sync"
 
 	"github.com/svc-cat/catalog/osb"
 	"github.com/svc-cat/catalog/osb/broker"
 )
 
-// notes is a whole service broker: it hands out notebooks, each with a color,
-// and keeps them in memory.
-type notes struct {
-	mu     sync.Mutex
-	colors map[string]string          // instance id → parameters
-	keys   map[string]map[string]bool // instance id → binding ids
-}
+// notes is a whole service broker: it hands out notebooks and keys to them, and
+// keeps in memory what each id was asked for with.
+type notes struct{ books, keys sync.Map }
 
 func (n *notes) Catalog(context.Context) (*osb.Catalog, error) {
 	return &osb.Catalog{Services: []osb.Service{{
@@ -26,60 +22,58 @@ func (n *notes) Catalog(context.Context) (*osb.Catalog, error) {
 }
 
 func (n *notes) Provision(_ context.Context, r *osb.ProvisionRequest) (*osb.ProvisionResponse, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if color, ok := n.colors[r.InstanceID]; ok {
-		if color != string(r.Parameters) {
-			return nil, broker.ErrConflict
-		}
-		return &osb.ProvisionResponse{Existed: true}, nil
-	}
-	n.colors[r.InstanceID], n.keys[r.InstanceID] = string(r.Parameters), map[string]bool{}
-	return &osb.ProvisionResponse{}, nil
+	existed, err := remember(&n.books, r.InstanceID, r.PlanID, r.OrganizationGUID, r.SpaceGUID, r.Parameters)
+	return &osb.ProvisionResponse{Existed: existed}, err
 }
 
 func (n *notes) Deprovision(_ context.Context, r *osb.DeprovisionRequest) (*osb.DeprovisionResponse, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	_, ok := n.colors[r.InstanceID]
-	delete(n.colors, r.InstanceID)
-	delete(n.keys, r.InstanceID)
-	return &osb.DeprovisionResponse{Gone: !ok}, nil
+	_, existed := n.books.LoadAndDelete(r.InstanceID)
+	return &osb.DeprovisionResponse{Gone: !existed}, nil
 }
 
 func (n *notes) Bind(_ context.Context, r *osb.BindRequest) (*osb.BindResponse, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	keys, ok := n.keys[r.InstanceID]
-	if !ok {
+	if _, exists := n.books.Load(r.InstanceID); !exists {
 		return nil, broker.BadRequest("there is no such notebook")
 	}
-	existed := keys[r.BindingID]
-	keys[r.BindingID] = true
+	existed, err := remember(&n.keys, r.InstanceID+"/"+r.BindingID, r.PlanID, r.Parameters)
 	return &osb.BindResponse{Existed: existed, BindingData: osb.BindingData{
 		Credentials: osb.Credentials{"uri": "notes://example/" + r.InstanceID, "key": r.BindingID},
-	}}, nil
+	}}, err
 }
 
 func (n *notes) Unbind(_ context.Context, r *osb.UnbindRequest) (*osb.UnbindResponse, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	ok := n.keys[r.InstanceID][r.BindingID]
-	delete(n.keys[r.InstanceID], r.BindingID)
-	return &osb.UnbindResponse{Gone: !ok}, nil
+	_, existed := n.keys.LoadAndDelete(r.InstanceID + "/" + r.BindingID)
+	return &osb.UnbindResponse{Gone: !existed}, nil
 }
 
-// A complete broker, and a platform that uses it. A real one calls
-// broker.Serve in place of the test server.
-func Example() {
-	b := &notes{colors: map[string]string{}, keys: map[string]map[string]bool{}}
-	server := httptest.NewServer(broker.NewHandler(b, broker.Options{
-		Auth: broker.BasicAuth(map[string]string{"platform": "s3cret-enough"}),
-	}))
-	defer server.Close()
+// remember says whether an id is known already; with other wishes it conflicts.
+func remember(in *sync.Map, id string, wishes ...any) (existed bool, err error) {
+	before, existed := in.LoadOrStore(id, fmt.Sprintf("%s", wishes))
+	if before != fmt.Sprintf("%s", wishes) {
+		return existed, broker.ErrConflict
+	}
+	return existed, nil
+}
 
-	ctx := context.Background()
-	client, err := osb.NewClient(osb.Config{URL: server.URL, Auth: osb.BasicAuth("platform", "s3cret-enough")})
+// serve is what main calls; it ends with ctx, when the last request is answered.
+func serve(ctx context.Context, at net.Listener, password string) error {
+	options := broker.Options{Auth: broker.BasicAuth(map[string]string{"platform": password})}
+	return broker.Serve(ctx, broker.NewHandler(&notes{}, options), broker.ServerConfig{Listener: at})
+}
+
+// A complete broker in forty lines, and a platform that uses it.
+func Example() {
+	ctx, stop := context.WithCancel(context.Background())
+	defer stop()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	served := make(chan error)
+	go func() { served <- serve(ctx, listener, "s3cret-enough") }()
+
+	client, err := osb.NewClient(osb.Config{URL: "http://" + listener.Addr().String(), Auth: osb.BasicAuth("platform", "s3cret-enough")})
 	if err != nil {
 		fmt.Println(err)
 		return
@@ -94,11 +88,15 @@ func Example() {
 	plan := service.Plans[0]
 	fmt.Println("offered:", service.Name, plan.Name)
 
-	_, err = client.Provision(ctx, &osb.ProvisionRequest{
+	wish := &osb.ProvisionRequest{
 		InstanceID: "i-1", ServiceID: service.ID, PlanID: plan.ID,
 		OrganizationGUID: "cluster-1", SpaceGUID: "namespace-1", Parameters: osb.RawJSON(`{"color":"red"}`),
-	})
+	}
+	_, err = client.Provision(ctx, wish)
 	fmt.Println("provisioned:", err)
+	wish.Parameters = osb.RawJSON(`{"color":"blue"}`)
+	_, err = client.Provision(ctx, wish)
+	fmt.Println("again, otherwise:", err)
 	bound, err := client.Bind(ctx, &osb.BindRequest{InstanceID: "i-1", BindingID: "b-1", ServiceID: service.ID, PlanID: plan.ID})
 	if err != nil {
 		fmt.Println(err)
@@ -111,10 +109,15 @@ func Example() {
 	if e := osb.AsError(err); e != nil {
 		fmt.Println("whose move:", e.Actor())
 	}
+	client.Close()
+	stop()
+	fmt.Println("served:", <-served)
 	// Output:
 	// offered: notes thin
 	// provisioned: <nil>
+	// again, otherwise: provision: broker answered 409: the id is in use with other attributes
 	// bound: notes://example/i-1
 	// refused: bind: broker answered 400: there is no such notebook
 	// whose move: User
+	// served: <nil>
 }
