@@ -81,7 +81,7 @@ var rooms = []Room{
 
 	{Path: "internal/brokers/postgres", Rooms: []string{"api/v1beta1", "osb", "osb/broker"},
 		Packages: with(jsonSchema, Std, "github.com/jackc/pgx/v5", "github.com/prometheus/client_golang/prometheus")},
-	{Path: "internal/brokers/test", Rooms: []string{"api/v1beta1", "osb", "osb/broker"}, Packages: with(kubernetes, Std)},
+	{Path: "internal/brokers/test", Rooms: []string{"osb", "osb/broker"}, Packages: []string{Std, "k8s.io/utils/clock"}},
 	{Path: "internal/brokers/ups", Rooms: []string{"api/v1beta1", "osb", "osb/broker"}, Packages: with(kubernetes, Std)},
 	{Path: "internal/cli", Rooms: []string{"api/v1beta1", "osb"},
 		Packages: with(kubernetes, Std, "github.com/spf13/cobra", "k8s.io/cli-runtime", "sigs.k8s.io/yaml")},

@@ -62,7 +62,6 @@ func (e *engine) Bind(ctx context.Context, r *osb.BindRequest) (*osb.BindRespons
 // checkBind says whether the instance can be bound now.
 func (e *engine) checkBind(c *call, i *Instance, r *osb.BindRequest) error {
 	_, used := e.graves[key{i.ID, r.BindingID}]
-	service, plan := e.b.offer.catalog.Find(i.ServiceID, i.PlanID)
 	switch {
 	case r.ServiceID != "" && r.ServiceID != i.ServiceID, r.PlanID != "" && r.PlanID != i.PlanID:
 		return broker.BadRequest("service_id or plan_id is not the instance's")
@@ -75,9 +74,17 @@ func (e *engine) checkBind(c *call, i *Instance, r *osb.BindRequest) error {
 		return broker.Unprocessable("the instance is not usable")
 	case used && c.do.RefuseUsedID:
 		return broker.ErrConflict.Describe("a binding of this id was deleted; ids are not used twice here")
-	case r.PredecessorBindingID == "":
-		return e.room()
+	case r.PredecessorBindingID != "":
+		if err := e.checkRotation(c, i, r); err != nil {
+			return err
+		}
 	}
+	return e.room()
+}
+
+// checkRotation says whether the binding's predecessor can have a successor (B18).
+func (e *engine) checkRotation(c *call, i *Instance, r *osb.BindRequest) error {
+	service, plan := e.b.offer.catalog.Find(i.ServiceID, i.PlanID)
 	c.complainIf(r.Parameters != nil, "P99: a rotation with parameters")
 	if service != nil && plan != nil && !plan.BindingRotatable {
 		c.complainIf(true, "P98: a rotation, although the plan is not binding_rotatable")
@@ -86,7 +93,7 @@ func (e *engine) checkBind(c *call, i *Instance, r *osb.BindRequest) error {
 	if pre := e.binding(key{i.ID, r.PredecessorBindingID}); pre == nil || pre.Phase != PhaseReady || !pre.Live(e.now()) {
 		return broker.BadRequest("predecessor_binding_id is not a binding of this instance that has not expired")
 	}
-	return e.room()
+	return nil
 }
 
 // bindAgain answers a PUT of an id that is there.

@@ -69,7 +69,7 @@ func (o Options) withDefaults() Options {
 		o.Random = rand.Reader
 	}
 	if o.Chance == nil {
-		o.Chance = mathrand.Float64 //nolint:gosec // no secret comes of it
+		o.Chance = mathrand.Float64
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

@@ -54,7 +54,7 @@ func TestWhatIsTakenOffTheCatalog(t *testing.T) {
 			assert.Len(t, s.Plans, 1)
 		}
 	}
-	assert.Equal(t, "500 500 500 500 500 ok", p.life(times(osb.OpDeprovision, 6)...))
+	assert.Equal(t, "500,500,500,500,500,ok", p.life(times(osb.OpDeprovision, 6)...))
 	p.instance = "i-2"
 	assert.Equal(t, "400", p.outcome(osb.OpProvision))
 	assert.Equal(t, "test-service-deprovision-fail500-5x", f.last(osb.OpProvision).Service)
@@ -72,7 +72,7 @@ func TestACatalogOfOnesOwn(t *testing.T) {
 	c := f.catalog()
 	assert.Equal(t, []string{"mine", "test-service-bind-fail503"}, []string{c.Services[0].Name, c.Services[1].Name})
 	p := &platform{f: f, client: f.client, service: "s", plan: "p", instance: "i"}
-	assert.Equal(t, "418 ok", p.life(osb.OpProvision, osb.OpProvision))
+	assert.Equal(t, "418,ok", p.life(osb.OpProvision, osb.OpProvision))
 
 	broken := test.CatalogSpec{Services: []osb.Service{{ID: "s", Name: "x", Description: "d"}}}
 	require.ErrorContains(t, f.SetCatalog(broken), "has no plan")

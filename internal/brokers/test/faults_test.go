@@ -109,20 +109,27 @@ func requireEffect(t *testing.T, f *fixture, op osb.Operation, effect bool) {
 	}
 }
 
+// reply is an answer as it came.
+type reply struct {
+	code   int
+	header http.Header
+	body   string
+}
+
 // raw sends a request as it is and returns what comes back, byte for byte.
-func raw(ctx context.Context, method, url, body string) (*http.Response, string, error) {
+func raw(ctx context.Context, method, url, body string) (got reply, err error) {
 	r, err := http.NewRequestWithContext(ctx, method, url, bytes.NewBufferString(body))
 	if err != nil {
-		return nil, "", err
+		return got, err
 	}
 	r.Header.Set("X-Broker-API-Version", "2.17")
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return nil, "", err
+		return got, err
 	}
 	defer resp.Body.Close()
 	all, err := io.ReadAll(resp.Body)
-	return resp, string(all), err
+	return reply{resp.StatusCode, resp.Header, string(all)}, err
 }
 
 func TestAnswersByteForByte(t *testing.T) {
@@ -156,12 +163,12 @@ func TestAnswersByteForByte(t *testing.T) {
 			t.Parallel()
 			f := start(t, test.Options{Catalog: test.CatalogSpec{Services: []osb.Service{}}})
 			f.script(on(tc.do, osb.OpCatalog))
-			resp, body, err := raw(t.Context(), http.MethodGet, f.url+"/v2/catalog", "")
+			resp, err := raw(t.Context(), http.MethodGet, f.url+"/v2/catalog", "")
 			require.NoError(t, err)
-			assert.Equal(t, tc.status, resp.StatusCode)
-			assert.Equal(t, tc.body, body)
-			assert.Equal(t, tc.contentType, resp.Header.Get("Content-Type"))
-			assert.Equal(t, tc.retryAfter, resp.Header.Get("Retry-After"))
+			assert.Equal(t, tc.status, resp.code)
+			assert.Equal(t, tc.body, resp.body)
+			assert.Equal(t, tc.contentType, resp.header.Get("Content-Type"))
+			assert.Equal(t, tc.retryAfter, resp.header.Get("Retry-After"))
 		})
 	}
 }
@@ -170,18 +177,18 @@ func TestConnectionsEndAsAskedFor(t *testing.T) {
 	t.Parallel()
 	f := start(t, test.Options{})
 	f.script(on(test.Do{Cut: test.CutReset}))
-	_, _, err := raw(t.Context(), http.MethodGet, f.url+"/v2/catalog", "")
+	_, err := raw(t.Context(), http.MethodGet, f.url+"/v2/catalog", "")
 	require.ErrorIs(t, err, syscall.ECONNRESET)
 
 	f.script(on(test.Do{Cut: test.CutClose}))
-	_, _, err = raw(t.Context(), http.MethodGet, f.url+"/v2/catalog", "")
+	_, err = raw(t.Context(), http.MethodGet, f.url+"/v2/catalog", "")
 	require.ErrorIs(t, err, io.EOF)
 
 	f.script(on(test.Do{Cut: test.CutMidway, Effect: test.EffectBefore}))
-	resp, body, err := raw(t.Context(), http.MethodGet, f.url+"/v2/catalog", "")
+	resp, err := raw(t.Context(), http.MethodGet, f.url+"/v2/catalog", "")
 	require.ErrorIs(t, err, io.ErrUnexpectedEOF)
-	assert.Equal(t, http.StatusOK, resp.StatusCode)
-	assert.Contains(t, body, `{"services":[`)
+	assert.Equal(t, http.StatusOK, resp.code)
+	assert.Contains(t, resp.body, `{"services":[`)
 }
 
 // A slow broker that does the work in the end is what orphans come from.
@@ -350,17 +357,17 @@ func TestNobodyLoggedInMeansNoRules(t *testing.T) {
 	require.True(t, osb.IsKind(err, osb.KindUnauthorized), "%v", err)
 	assert.Empty(t, f.Ledger(test.Filter{}).Entries)
 	assert.Zero(t, f.Rules()[0].Matched)
-	resp, _, err := raw(t.Context(), http.MethodGet, f.url+"/healthz", "")
+	resp, err := raw(t.Context(), http.MethodGet, f.url+"/healthz", "")
 	require.NoError(t, err)
-	assert.Equal(t, http.StatusOK, resp.StatusCode, "probes need no login")
+	assert.Equal(t, http.StatusOK, resp.code, "probes need no login")
 }
 
 func TestATooLargeBodyIsRefusedByTheKit(t *testing.T) {
 	t.Parallel()
 	f := start(t, test.Options{})
-	resp, _, err := raw(t.Context(), http.MethodPut, f.url+"/v2/service_instances/i", `{"x":"`+string(bytes.Repeat([]byte("y"), 2<<20))+`"}`)
+	resp, err := raw(t.Context(), http.MethodPut, f.url+"/v2/service_instances/i", `{"x":"`+string(bytes.Repeat([]byte("y"), 2<<20))+`"}`)
 	if err == nil { // the server may close before all is sent
-		assert.Equal(t, http.StatusRequestEntityTooLarge, resp.StatusCode)
+		assert.Equal(t, http.StatusRequestEntityTooLarge, resp.code)
 	} else {
 		assert.True(t, errors.Is(err, syscall.EPIPE) || errors.Is(err, syscall.ECONNRESET), "%v", err)
 	}

@@ -109,38 +109,46 @@ func (b *Broker) identify(c *call, query url.Values) {
 	e.Service, e.Plan = b.offer.names[e.ServiceID], b.offer.names[e.PlanID]
 }
 
-// route tells the operation of a path, and its ids.
-func route(method, path string) (op osb.Operation, instanceID, bindingID string) {
-	parts := strings.Split(strings.TrimPrefix(path, "/"), "/")
-	for i := range parts {
-		if plain, err := url.PathUnescape(parts[i]); err == nil {
-			parts[i] = plain
-		}
-	}
-	is := func(i int, word string) bool { return len(parts) > i && parts[i] == word }
-	switch {
-	case !is(0, "v2"):
-		return "", "", ""
-	case len(parts) == 2 && is(1, "catalog") && method == http.MethodGet:
-		return osb.OpCatalog, "", ""
-	case len(parts) < 3 || !is(1, "service_instances"):
-		return "", "", ""
-	}
-	ops := map[string]osb.Operation{
+// instanceCalls and bindingCalls are the operations by method.
+func instanceCalls() map[string]osb.Operation {
+	return map[string]osb.Operation{
 		http.MethodPut: osb.OpProvision, http.MethodGet: osb.OpGetInstance, http.MethodPatch: osb.OpUpdate, http.MethodDelete: osb.OpDeprovision,
 	}
-	instanceID, rest := parts[2], parts[3:]
+}
+
+func bindingCalls() map[string]osb.Operation {
+	return map[string]osb.Operation{http.MethodPut: osb.OpBind, http.MethodGet: osb.OpGetBinding, http.MethodDelete: osb.OpUnbind}
+}
+
+// route tells the operation of a path, and its ids.
+func route(method, path string) (op osb.Operation, instanceID, bindingID string) {
+	if path == "/v2/catalog" && method == http.MethodGet {
+		return osb.OpCatalog, "", ""
+	}
+	below, ok := strings.CutPrefix(path, "/v2/service_instances/")
+	if !ok {
+		return "", "", ""
+	}
+	parts, calls := strings.Split(below, "/"), instanceCalls()
+	instanceID, rest := plain(parts[0]), parts[1:]
 	if len(rest) >= 2 && rest[0] == "service_bindings" {
-		ops = map[string]osb.Operation{http.MethodPut: osb.OpBind, http.MethodGet: osb.OpGetBinding, http.MethodDelete: osb.OpUnbind}
-		bindingID, rest = rest[1], rest[2:]
+		bindingID, rest, calls = plain(rest[1]), rest[2:], bindingCalls()
 	}
 	switch {
 	case len(rest) == 0:
-		return ops[method], instanceID, bindingID
+		return calls[method], instanceID, bindingID
 	case len(rest) == 1 && rest[0] == "last_operation" && method == http.MethodGet:
 		return osb.OpLastOperation, instanceID, bindingID
 	}
 	return "", instanceID, bindingID
+}
+
+// plain undoes the escaping of a part of a path (P9).
+func plain(part string) string {
+	if text, err := url.PathUnescape(part); err == nil {
+		return text
+	}
+	return part
 }
 
 // finish closes the ledger's entry and logs the request.

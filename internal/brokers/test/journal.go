@@ -115,7 +115,6 @@ func (b *Broker) openJournal(path string) error {
 // read takes in a file. A last line without its end was being written when the
 // process was killed, and is left out.
 func (b *Broker) read(raw []byte) error {
-	entries := map[uint64]*Entry{}
 	in := bufio.NewReader(bytes.NewReader(raw))
 	for number := 1; ; number++ {
 		text, err := in.ReadBytes('\n')
@@ -126,13 +125,8 @@ func (b *Broker) read(raw []byte) error {
 		if err := json.Unmarshal(text, &l); err != nil {
 			return fmt.Errorf("line %d is none of a ledger: %w", number, err)
 		}
-		if e := l.Entry; e != nil && entries[e.Seq] != nil {
-			e.counted = entries[e.Seq].counted
-			*entries[e.Seq] = *e
-		} else if e != nil {
-			entries[e.Seq] = e
-			b.ledger.add(e)
-			delete(entries, e.Seq-uint64(b.ledger.max)) // dropped by now
+		if l.Entry != nil {
+			b.ledger.take(l.Entry)
 		}
 		b.ledger.dropped = max(b.ledger.dropped, l.Dropped)
 		b.engine.restore(l)

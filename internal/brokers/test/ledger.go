@@ -1,9 +1,11 @@
 package test
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -112,6 +114,18 @@ func (l *ledger) add(e *Entry) {
 		l.entries = l.entries[1:]
 		l.dropped++
 	}
+}
+
+// take adds a request that was in a file, or says what came of one that is there.
+func (l *ledger) take(e *Entry) {
+	i, there := slices.BinarySearchFunc(l.entries, e.Seq, func(x *Entry, seq uint64) int { return cmp.Compare(x.Seq, seq) })
+	switch {
+	case there:
+		e.counted = l.entries[i].counted
+		*l.entries[i] = *e
+	case e.Seq > l.last:
+		l.add(e)
+	} // else it was dropped before it was over
 }
 
 // Filter chooses entries; empty fields choose all.

@@ -47,9 +47,9 @@ func TestWhatTheLedgerKeepsOfARequest(t *testing.T) {
 	_, err = p.getInstance()
 	require.NoError(t, err)
 	assert.Equal(t, "test-service", f.last(osb.OpGetInstance).Service, "it is the instance's, whoever does not say so")
-	resp, _, err := raw(t.Context(), http.MethodPost, f.url+"/v2/service_instances/a%2Fb/nothing", "no JSON \xff")
+	resp, err := raw(t.Context(), http.MethodPost, f.url+"/v2/service_instances/a%2Fb/nothing", "no JSON \xff")
 	require.NoError(t, err)
-	assert.Equal(t, http.StatusNotFound, resp.StatusCode)
+	assert.Equal(t, http.StatusNotFound, resp.code)
 	all := f.Ledger(test.Filter{}).Entries
 	last := all[len(all)-1]
 	assert.Equal(t, [3]string{"", "a/b", "no JSON \ufffd"}, [3]string{string(last.Operation), last.InstanceID, last.Text})

@@ -53,7 +53,7 @@ func (p *platform) life(ops ...osb.Operation) string {
 	for _, op := range ops {
 		out = append(out, p.outcome(op))
 	}
-	return strings.Join(out, " ")
+	return strings.Join(out, ",")
 }
 
 func (p *platform) outcome(op osb.Operation) string {
@@ -95,35 +95,35 @@ func TestServicesDoWhatTheirNamesSay(t *testing.T) {
 		ops  []osb.Operation
 		want string
 	}{
-		"test-service":                      {[]osb.Operation{provision, update, bind, unbind, deprovision}, "ok ok ok ok ok"},
-		"test-service-provision-fail400":    {[]osb.Operation{provision, provision}, "400 400"},
-		"test-service-provision-fail500-5x": {append(times(provision, 6), deprovision), "500 500 500 500 500 ok ok"},
-		"test-service-deprovision-fail500":  {[]osb.Operation{provision, update, deprovision, deprovision}, "ok ok 500 500"},
-		"test-service-update-fail500-5x":    {append([]osb.Operation{provision}, times(update, 6)...), "ok 500 500 500 500 500 ok"},
-		"test-service-async":                {[]osb.Operation{provision, update, bind, unbind, deprovision}, "succeeded succeeded ok ok succeeded"},
-		"test-service-async-provision-fail": {[]osb.Operation{provision, deprovision, provision}, "failed succeeded failed"},
-		"test-service-async-update-fail-5x": {append([]osb.Operation{provision}, times(update, 6)...), "succeeded failed failed failed failed failed succeeded"},
+		"test-service":                      {[]osb.Operation{provision, update, bind, unbind, deprovision}, "ok,ok,ok,ok,ok"},
+		"test-service-provision-fail400":    {[]osb.Operation{provision, provision}, "400,400"},
+		"test-service-provision-fail500-5x": {append(times(provision, 6), deprovision), "500,500,500,500,500,ok,ok"},
+		"test-service-deprovision-fail500":  {[]osb.Operation{provision, update, deprovision, deprovision}, "ok,ok,500,500"},
+		"test-service-update-fail500-5x":    {append([]osb.Operation{provision}, times(update, 6)...), "ok,500,500,500,500,500,ok"},
+		"test-service-async":                {[]osb.Operation{provision, update, bind, unbind, deprovision}, "succeeded,succeeded,ok,ok,succeeded"},
+		"test-service-async-provision-fail": {[]osb.Operation{provision, deprovision, provision}, "failed,succeeded,failed"},
+		"test-service-async-update-fail-5x": {append([]osb.Operation{provision}, times(update, 6)...), "succeeded,failed,failed,failed,failed,failed,succeeded"},
 		"test-service-async-deprovision-fail-5x": {append([]osb.Operation{provision}, times(deprovision, 6)...),
-			"succeeded failed failed failed failed failed succeeded"},
+			"succeeded,failed,failed,failed,failed,failed,succeeded"},
 		"test-service-async-last-operation-fail400":        {[]osb.Operation{provision}, "poll 400"},
-		"test-service-provision-lost-1x":                   {[]osb.Operation{provision, provision}, "Unavailable ok"},
-		"test-service-provision-malformed-1x":              {[]osb.Operation{provision, provision}, "Malformed ok"},
-		"test-service-provision-busy-3x":                   {times(provision, 4), "ConcurrencyError ConcurrencyError ConcurrencyError ok"},
-		"test-service-provision-maintenance-conflict-1x":   {times(provision, 2), "MaintenanceInfoConflict ok"},
+		"test-service-provision-lost-1x":                   {[]osb.Operation{provision, provision}, "Unavailable,ok"},
+		"test-service-provision-malformed-1x":              {[]osb.Operation{provision, provision}, "Malformed,ok"},
+		"test-service-provision-busy-3x":                   {times(provision, 4), "ConcurrencyError,ConcurrencyError,ConcurrencyError,ok"},
+		"test-service-provision-maintenance-conflict-1x":   {times(provision, 2), "MaintenanceInfoConflict,ok"},
 		"test-service-provision-async-required":            {times(provision, 1), "AsyncRequired"},
-		"test-service-bind-fail500-5x":                     {append([]osb.Operation{provision}, times(bind, 6)...), "ok 500 500 500 500 500 ok"},
-		"test-service-bind-lost-1x":                        {[]osb.Operation{provision, bind, bind, unbind, deprovision}, "ok Unavailable ok ok ok"},
-		"test-service-requires-app":                        {[]osb.Operation{provision, bind}, "ok RequiresApp"},
-		"test-service-unbind-fail400":                      {[]osb.Operation{provision, bind, unbind}, "ok ok 400"},
-		"test-service-not-bindable":                        {[]osb.Operation{provision, bind}, "ok 400"},
-		"test-service-refuse-used-id":                      {[]osb.Operation{provision, deprovision, provision}, "ok ok 409"},
-		"test-service-cascade":                             {[]osb.Operation{provision, bind, deprovision, unbind}, "ok ok ok ok"},
-		"test-service-async-binding":                       {[]osb.Operation{provision, bind, unbind}, "ok succeeded succeeded"},
-		"test-service-async-binding-bind-fail":             {[]osb.Operation{provision, bind, unbind}, "ok failed succeeded"},
-		"test-service-async-binding-bind-never":            {[]osb.Operation{provision, bind}, "ok in progress"},
+		"test-service-bind-fail500-5x":                     {append([]osb.Operation{provision}, times(bind, 6)...), "ok,500,500,500,500,500,ok"},
+		"test-service-bind-lost-1x":                        {[]osb.Operation{provision, bind, bind, unbind, deprovision}, "ok,Unavailable,ok,ok,ok"},
+		"test-service-requires-app":                        {[]osb.Operation{provision, bind}, "ok,RequiresApp"},
+		"test-service-unbind-fail400":                      {[]osb.Operation{provision, bind, unbind}, "ok,ok,400"},
+		"test-service-not-bindable":                        {[]osb.Operation{provision, bind}, "ok,400"},
+		"test-service-refuse-used-id":                      {[]osb.Operation{provision, deprovision, provision}, "ok,ok,409"},
+		"test-service-cascade":                             {[]osb.Operation{provision, bind, deprovision, unbind}, "ok,ok,ok,ok"},
+		"test-service-async-binding":                       {[]osb.Operation{provision, bind, unbind}, "ok,succeeded,succeeded"},
+		"test-service-async-binding-bind-fail":             {[]osb.Operation{provision, bind, unbind}, "ok,failed,succeeded"},
+		"test-service-async-binding-bind-never":            {[]osb.Operation{provision, bind}, "ok,in progress"},
 		"test-service-async-never":                         {[]osb.Operation{provision}, "in progress"},
-		"test-service-async-polling-limit-provision-never": {[]osb.Operation{provision, deprovision}, "in progress succeeded"},
-		"test-service-async-gone":                          {[]osb.Operation{provision, deprovision}, "succeeded succeeded"},
+		"test-service-async-polling-limit-provision-never": {[]osb.Operation{provision, deprovision}, "in progress,succeeded"},
+		"test-service-async-gone":                          {[]osb.Operation{provision, deprovision}, "succeeded,succeeded"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -137,10 +137,10 @@ func TestPlansDoWhatTheirNamesSay(t *testing.T) {
 	t.Parallel()
 	f := start(t, test.Options{})
 	p := f.platform("test-service-behavior-by-plan")
-	for plan, want := range map[string]string{"default": "ok", "async": "succeeded", "provision-fail500-2x": "500 500 ok"} {
+	for plan, want := range map[string]string{"default": "ok", "async": "succeeded", "provision-fail500-2x": "500,500,ok"} {
 		_, p.plan = f.offered("test-service-behavior-by-plan", plan)
 		p.instance = "i-" + plan
-		assert.Equal(t, want, p.life(times(osb.OpProvision, strings.Count(want, " ")+1)...), plan)
+		assert.Equal(t, want, p.life(times(osb.OpProvision, strings.Count(want, ",")+1)...), plan)
 	}
 }
 

@@ -159,7 +159,7 @@ func (b *Broker) Add(r Rule) (string, error) {
 	if len(kept) >= maxRules {
 		return "", fmt.Errorf("there are %d rules already, and may not be more; remove one", maxRules)
 	}
-	b.script.rules = append(added, kept...)
+	b.script.rules = slices.Concat(added, kept)
 	return added[0].ID, nil
 }
 

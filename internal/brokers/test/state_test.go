@@ -118,9 +118,9 @@ func TestARequestThatCannotBeIsRefusedUnlessARuleAnswers(t *testing.T) {
 	t.Parallel()
 	f := start(t, test.Options{})
 	send := func() int {
-		resp, _, err := raw(t.Context(), http.MethodPut, f.url+"/v2/service_instances/i", `{"service_id":"x"}`)
+		resp, err := raw(t.Context(), http.MethodPut, f.url+"/v2/service_instances/i", `{"service_id":"x"}`)
 		require.NoError(t, err)
-		return resp.StatusCode
+		return resp.code
 	}
 	assert.Equal(t, http.StatusBadRequest, send())
 	f.script(on(test.Do{Status: 201, Effect: test.EffectBefore}))
