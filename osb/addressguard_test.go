@@ -213,3 +213,26 @@ func TestNoNameLeadsToAForbiddenAddress(t *testing.T) {
 		assert.Len(t, f.seen, 1)
 	})
 }
+
+func TestDialGuard(t *testing.T) {
+	t.Parallel()
+	f := answering(t, 200, `{"services":[]}`)
+	var asked []netip.AddrPort
+	guard := errors.New("loopback is not allowed")
+	refuse := newClient(t, f.URL, func(c *osb.Config) {
+		c.DialGuard = func(a netip.AddrPort) error { asked = append(asked, a); return guard }
+	})
+	_, err := refuse.GetCatalog(t.Context(), &osb.CatalogRequest{})
+	e := osb.AsError(err)
+	require.NotNil(t, e)
+	assert.Equal(t, osb.KindAddressRefused, e.Kind)
+	assert.False(t, e.Lost)
+	assert.ErrorIs(t, err, guard)
+	require.Len(t, asked, 1)
+	assert.True(t, asked[0].Addr().IsLoopback())
+	assert.Empty(t, f.seen)
+
+	pass := newClient(t, f.URL, func(c *osb.Config) { c.DialGuard = func(netip.AddrPort) error { return nil } })
+	_, err = pass.GetCatalog(t.Context(), &osb.CatalogRequest{})
+	assert.NoError(t, err)
+}

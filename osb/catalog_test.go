@@ -22,6 +22,9 @@ func one(plan string) string {
 	return fmt.Sprintf(`{"services":[{"id":"s","name":"db","description":"d","bindable":true,"plans":[{"id":"p","name":"small","description":"d"%s}]}]}`, plan)
 }
 
+// TestCatalogFields reads every field: among them requires (P33), the polling
+// time (P48), allow_context_updates (P83), binding_rotatable (P98), metadata kept
+// byte for byte (P32), and no dashboard_client (P31).
 func TestCatalogFields(t *testing.T) {
 	t.Parallel()
 	yes, no, seconds := true, false, int64(600)
@@ -65,10 +68,10 @@ func TestThreeValuedFields(t *testing.T) {
 		plan                       osb.Plan
 		bindable, updateable, free bool
 	}{
-		"absent inherits, and free is the default (P28)": {osb.Service{Bindable: true, PlanUpdateable: true}, osb.Plan{}, true, true, true},
-		"absent inherits false too":                      {osb.Service{}, osb.Plan{}, false, false, true},
-		"the plan overrides with false":                  {osb.Service{Bindable: true, PlanUpdateable: true}, osb.Plan{Bindable: &no, PlanUpdateable: &no, Free: &no}, false, false, false},
-		"the plan overrides with true":                   {osb.Service{}, osb.Plan{Bindable: &yes, PlanUpdateable: &yes, Free: &yes}, true, true, true},
+		"absent inherits, and free is the default (P28, P80, P90)": {osb.Service{Bindable: true, PlanUpdateable: true}, osb.Plan{}, true, true, true},
+		"absent inherits false too":                                {osb.Service{}, osb.Plan{}, false, false, true},
+		"the plan overrides with false (P28, P80, P90)":            {osb.Service{Bindable: true, PlanUpdateable: true}, osb.Plan{Bindable: &no, PlanUpdateable: &no, Free: &no}, false, false, false},
+		"the plan overrides with true":                             {osb.Service{}, osb.Plan{Bindable: &yes, PlanUpdateable: &yes, Free: &yes}, true, true, true},
 	} {
 		assert.Equal(t, tc.bindable, tc.service.IsBindable(&tc.plan), name)
 		assert.Equal(t, tc.updateable, tc.service.IsPlanUpdateable(&tc.plan), name)
@@ -76,6 +79,8 @@ func TestThreeValuedFields(t *testing.T) {
 	}
 }
 
+// TestFindKeepsPlansToTheirService is P21 as well: an entry is found by its id,
+// whatever it is called.
 func TestFindKeepsPlansToTheirService(t *testing.T) {
 	t.Parallel()
 	c := osb.Catalog{Services: []osb.Service{{ID: "s1", Plans: []osb.Plan{{ID: "p1"}}}, {ID: "s2", Plans: []osb.Plan{{ID: "p2"}}}}}
@@ -99,21 +104,21 @@ func TestUnusableEntries(t *testing.T) {
 		kept     []string // service/plan
 		problems []osb.CatalogProblem
 	}{
-		"a service without id":                  {`{"name":"x","plans":[{"id":"p","name":"p"}]}`, []string{"ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, Reason: `service 0 (name "x") has no id`}}},
-		"a service without name":                {`{"id":"x","plans":[{"id":"p","name":"p"}]}`, []string{"ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, ServiceID: "x", Reason: `service "x" has no name`}}},
-		"a service without plans":               {`{"id":"x","name":"x"}`, []string{"ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, ServiceID: "x", Reason: `service "x" has no plan`}}},
-		"a service with a wrong type":           {`{"id":"x","name":7,"plans":[]}`, []string{"ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, ServiceID: "x", Reason: `service 0 (id "x"): field "name" has the wrong type`}}},
-		"a service that is no object":           {`"x"`, []string{"ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, Reason: `service 0 (id ""): not a JSON object`}}},
-		"a plan without id":                     {`{"id":"x","name":"x","plans":[{"name":"p"},{"id":"q","name":"q"}]}`, []string{"x/q", "ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, ServiceID: "x", Reason: `plan 0 (name "p") of service "x" has no id`}}},
-		"a plan without name":                   {`{"id":"x","name":"x","plans":[{"id":"p"}]}`, []string{"x", "ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, ServiceID: "x", PlanID: "p", Reason: `plan "p" of service "x" has no name`}}},
-		"a plan with a wrong type":              {`{"id":"x","name":"x","plans":[{"id":"p","name":"p","free":"yes"},{"id":"q","name":"q"}]}`, []string{"x/q", "ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, ServiceID: "x", PlanID: "p", Reason: `plan 0 (id "p") of service "x": field "free" has the wrong type`}}},
-		"a service id twice":                    {good, []string{"ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, ServiceID: "ok", Reason: `service id "ok" appears twice; the first is kept`}}},
-		"a plan id under two services":          {`{"id":"x","name":"x","plans":[{"id":"ok-p","name":"p"}]}`, []string{"x/ok-p", "ok"}, []osb.CatalogProblem{{Skipped: true, ServiceID: "ok", PlanID: "ok-p", Reason: `plan id "ok-p" appears twice; the first is kept`}}},
-		"a service name twice is only noted":    {`{"id":"x","name":"ok","plans":[{"id":"p","name":"p"}]}`, []string{"x/p", "ok/ok-p"}, []osb.CatalogProblem{{ServiceID: "ok", Reason: `service name "ok" appears twice; use the id "ok"`}}},
-		"a plan name twice is only noted":       {`{"id":"x","name":"x","plans":[{"id":"p","name":"n"},{"id":"q","name":"n"}]}`, []string{"x/p,q", "ok/ok-p"}, []osb.CatalogProblem{{ServiceID: "x", PlanID: "q", Reason: `plan name "n" appears twice in service "x"; use the id "q"`}}},
-		"names are compared with case (P22)":    {`{"id":"x","name":"OK","plans":[{"id":"p","name":"n"},{"id":"q","name":"N"}]}`, []string{"x/p,q", "ok/ok-p"}, nil},
-		"odd and long names pass (P26, P27)":    {`{"id":"a/b c","name":"` + strings.Repeat("Ä _/", 100) + `","plans":[{"id":"p q","name":"X y"}]}`, []string{"a/b c/p q", "ok/ok-p"}, nil},
-		"schemas of a wrong type are no schema": {`{"id":"x","name":"x","plans":[{"id":"p","name":"p","schemas":"none"}]}`, []string{"x/p", "ok/ok-p"}, []osb.CatalogProblem{{ServiceID: "x", PlanID: "p", Reason: `schemas of plan "p" of service "x" are ignored: not a JSON object`}}},
+		"a service without id":                     {`{"name":"x","plans":[{"id":"p","name":"p"}]}`, []string{"ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, Reason: `service 0 (name "x") has no id`}}},
+		"a service without name":                   {`{"id":"x","plans":[{"id":"p","name":"p"}]}`, []string{"ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, ServiceID: "x", Reason: `service "x" has no name`}}},
+		"a service without plans (P20)":            {`{"id":"x","name":"x"}`, []string{"ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, ServiceID: "x", Reason: `service "x" has no plan`}}},
+		"a service with a wrong type":              {`{"id":"x","name":7,"plans":[]}`, []string{"ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, ServiceID: "x", Reason: `service 0 (id "x"): field "name" has the wrong type`}}},
+		"a service that is no object":              {`"x"`, []string{"ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, Reason: `service 0 (id ""): not a JSON object`}}},
+		"a plan without id":                        {`{"id":"x","name":"x","plans":[{"name":"p"},{"id":"q","name":"q"}]}`, []string{"x/q", "ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, ServiceID: "x", Reason: `plan 0 (name "p") of service "x" has no id`}}},
+		"a plan without name":                      {`{"id":"x","name":"x","plans":[{"id":"p"}]}`, []string{"x", "ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, ServiceID: "x", PlanID: "p", Reason: `plan "p" of service "x" has no name`}}},
+		"a plan with a wrong type":                 {`{"id":"x","name":"x","plans":[{"id":"p","name":"p","free":"yes"},{"id":"q","name":"q"}]}`, []string{"x/q", "ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, ServiceID: "x", PlanID: "p", Reason: `plan 0 (id "p") of service "x": field "free" has the wrong type`}}},
+		"a service id twice (P21)":                 {good, []string{"ok/ok-p"}, []osb.CatalogProblem{{Skipped: true, ServiceID: "ok", Reason: `service id "ok" appears twice; the first is kept`}}},
+		"a plan id under two services":             {`{"id":"x","name":"x","plans":[{"id":"ok-p","name":"p"}]}`, []string{"x/ok-p", "ok"}, []osb.CatalogProblem{{Skipped: true, ServiceID: "ok", PlanID: "ok-p", Reason: `plan id "ok-p" appears twice; the first is kept`}}},
+		"a service name twice is only noted (P22)": {`{"id":"x","name":"ok","plans":[{"id":"p","name":"p"}]}`, []string{"x/p", "ok/ok-p"}, []osb.CatalogProblem{{ServiceID: "ok", Reason: `service name "ok" appears twice; use the id "ok"`}}},
+		"a plan name twice is only noted":          {`{"id":"x","name":"x","plans":[{"id":"p","name":"n"},{"id":"q","name":"n"}]}`, []string{"x/p,q", "ok/ok-p"}, []osb.CatalogProblem{{ServiceID: "x", PlanID: "q", Reason: `plan name "n" appears twice in service "x"; use the id "q"`}}},
+		"names are compared with case (P22)":       {`{"id":"x","name":"OK","plans":[{"id":"p","name":"n"},{"id":"q","name":"N"}]}`, []string{"x/p,q", "ok/ok-p"}, nil},
+		"odd and long names pass (P26, P27)":       {`{"id":"a/b c","name":"` + strings.Repeat("Ä _/", 100) + `","plans":[{"id":"p q","name":"X y"}]}`, []string{"a/b c/p q", "ok/ok-p"}, nil},
+		"schemas of a wrong type are no schema":    {`{"id":"x","name":"x","plans":[{"id":"p","name":"p","schemas":"none"}]}`, []string{"x/p", "ok/ok-p"}, []osb.CatalogProblem{{ServiceID: "x", PlanID: "p", Reason: `schemas of plan "p" of service "x" are ignored: not a JSON object`}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -133,6 +138,7 @@ func TestUnusableEntries(t *testing.T) {
 	}
 }
 
+// TestUnusableSchemasAreNoSchema is P30.
 func TestUnusableSchemasAreNoSchema(t *testing.T) {
 	t.Parallel()
 	got, err := fetch(t, one(`,"schemas":{"service_instance":{"create":{"parameters":"x"},"update":{"parameters":{"pad":"`+strings.Repeat("x", 70000)+`"}}},"service_binding":{"create":{"parameters":{"c":1}}}}`))
@@ -152,7 +158,8 @@ func TestUnusableSchemasAreNoSchema(t *testing.T) {
 	assert.Empty(t, got.Problems)
 }
 
-// TestNoCatalogIsNotAnEmptyCatalog is pitfall 8: it would remove every class.
+// TestNoCatalogIsNotAnEmptyCatalog is pitfall 8: it would remove every class. An
+// empty list is a catalog (P20).
 func TestNoCatalogIsNotAnEmptyCatalog(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{`{}`, `null`, `{"services":null}`, `{"services":{}}`, `{"Service":[]}`, html, ``} {

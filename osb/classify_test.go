@@ -19,7 +19,7 @@ import (
 
 const html = `<!DOCTYPE html><html><body>no such app, secret-in-html</body></html>`
 
-// TestClassify holds the code tables of each call (P60 to P109).
+// TestClassify holds the code tables of each call.
 func TestClassify(t *testing.T) {
 	t.Parallel()
 	type want struct {
@@ -34,22 +34,22 @@ func TestClassify(t *testing.T) {
 		answer osb.Answer
 		want   want
 	}{
-		"provision 400 is rejected":                         {osb.Answer{Operation: osb.OpProvision, StatusCode: 400}, want{osb.KindRejected, osb.ActorUser, false, false}},
-		"provision 401 is the platform team's":              {osb.Answer{Operation: osb.OpProvision, StatusCode: 401}, want{osb.KindUnauthorized, osb.ActorPlatformTeam, true, false}},
-		"provision 403 is the platform team's":              {osb.Answer{Operation: osb.OpProvision, StatusCode: 403}, want{osb.KindUnauthorized, osb.ActorPlatformTeam, true, false}},
-		"provision 404 means a wrong URL":                   {osb.Answer{Operation: osb.OpProvision, StatusCode: 404}, want{osb.KindNotFound, osb.ActorPlatformTeam, false, false}},
-		"provision 408 may be sent again":                   {osb.Answer{Operation: osb.OpProvision, StatusCode: 408}, want{osb.KindNotReceived, osb.ActorNobody, true, false}},
-		"provision 409 is a conflict":                       {osb.Answer{Operation: osb.OpProvision, StatusCode: 409, Body: []byte(`{}`)}, want{osb.KindConflict, osb.ActorUser, false, false}},
-		"409 with the word of concurrency is busy":          {osb.Answer{Operation: osb.OpBind, StatusCode: 409, Body: word("ConcurrencyError")}, want{osb.KindBusy, osb.ActorNobody, true, false}},
-		"provision 412 is a wrong version":                  {osb.Answer{Operation: osb.OpProvision, StatusCode: 412}, want{osb.KindVersionUnsupported, osb.ActorPlatformTeam, true, false}},
-		"422 ConcurrencyError waits":                        {osb.Answer{Operation: osb.OpProvision, StatusCode: 422, Body: word("ConcurrencyError")}, want{osb.KindBusy, osb.ActorNobody, true, false}},
-		"422 AsyncRequired":                                 {osb.Answer{Operation: osb.OpProvision, StatusCode: 422, Body: word("AsyncRequired")}, want{osb.KindAsyncRequired, osb.ActorBroker, false, false}},
-		"422 MaintenanceInfoConflict":                       {osb.Answer{Operation: osb.OpProvision, StatusCode: 422, Body: word("MaintenanceInfoConflict")}, want{osb.KindMaintenanceInfoConflict, osb.ActorNobody, false, false}},
-		"422 RequiresApp":                                   {osb.Answer{Operation: osb.OpBind, StatusCode: 422, Body: word("RequiresApp")}, want{osb.KindRequiresApp, osb.ActorUser, false, false}},
-		"422 with another word is rejected":                 {osb.Answer{Operation: osb.OpUpdate, StatusCode: 422, Body: word("PlanTooSmall")}, want{osb.KindRejected, osb.ActorUser, false, false}},
-		"422 with no body is rejected":                      {osb.Answer{Operation: osb.OpUpdate, StatusCode: 422}, want{osb.KindRejected, osb.ActorUser, false, false}},
-		"422 that broke off says nothing":                   {osb.Answer{Operation: osb.OpProvision, StatusCode: 422, Sent: true, Err: io.ErrUnexpectedEOF}, want{osb.KindUnavailable, osb.ActorBroker, true, false}},
-		"a word in another status does not count":           {osb.Answer{Operation: osb.OpProvision, StatusCode: 400, Body: word("AsyncRequired")}, want{osb.KindRejected, osb.ActorUser, false, false}},
+		"provision 400 is rejected":                     {osb.Answer{Operation: osb.OpProvision, StatusCode: 400}, want{osb.KindRejected, osb.ActorUser, false, false}},
+		"provision 401 is the platform team's (P2)":     {osb.Answer{Operation: osb.OpProvision, StatusCode: 401}, want{osb.KindUnauthorized, osb.ActorPlatformTeam, true, false}},
+		"provision 403 is the platform team's":          {osb.Answer{Operation: osb.OpProvision, StatusCode: 403}, want{osb.KindUnauthorized, osb.ActorPlatformTeam, true, false}},
+		"provision 404 means a wrong URL":               {osb.Answer{Operation: osb.OpProvision, StatusCode: 404}, want{osb.KindNotFound, osb.ActorPlatformTeam, false, false}},
+		"provision 408 may be sent again (P14, P133)":   {osb.Answer{Operation: osb.OpProvision, StatusCode: 408}, want{osb.KindNotReceived, osb.ActorNobody, true, false}},
+		"provision 409 is a conflict":                   {osb.Answer{Operation: osb.OpProvision, StatusCode: 409, Body: []byte(`{}`)}, want{osb.KindConflict, osb.ActorUser, false, false}},
+		"409 with the word of concurrency is busy":      {osb.Answer{Operation: osb.OpBind, StatusCode: 409, Body: word("ConcurrencyError")}, want{osb.KindBusy, osb.ActorNobody, true, false}},
+		"provision 412 is a wrong version (P1)":         {osb.Answer{Operation: osb.OpProvision, StatusCode: 412}, want{osb.KindVersionUnsupported, osb.ActorPlatformTeam, true, false}},
+		"422 ConcurrencyError waits (P12, P110)":        {osb.Answer{Operation: osb.OpProvision, StatusCode: 422, Body: word("ConcurrencyError")}, want{osb.KindBusy, osb.ActorNobody, true, false}},
+		"422 AsyncRequired (P12, P40)":                  {osb.Answer{Operation: osb.OpProvision, StatusCode: 422, Body: word("AsyncRequired")}, want{osb.KindAsyncRequired, osb.ActorBroker, false, false}},
+		"422 MaintenanceInfoConflict (P12, P63)":        {osb.Answer{Operation: osb.OpProvision, StatusCode: 422, Body: word("MaintenanceInfoConflict")}, want{osb.KindMaintenanceInfoConflict, osb.ActorNobody, false, false}},
+		"422 RequiresApp (P12, P91)":                    {osb.Answer{Operation: osb.OpBind, StatusCode: 422, Body: word("RequiresApp")}, want{osb.KindRequiresApp, osb.ActorUser, false, false}},
+		"422 with another word is rejected (P12)":       {osb.Answer{Operation: osb.OpUpdate, StatusCode: 422, Body: word("PlanTooSmall")}, want{osb.KindRejected, osb.ActorUser, false, false}},
+		"422 with no body is rejected":                  {osb.Answer{Operation: osb.OpUpdate, StatusCode: 422}, want{osb.KindRejected, osb.ActorUser, false, false}},
+		"422 that broke off says nothing":               {osb.Answer{Operation: osb.OpProvision, StatusCode: 422, Sent: true, Err: io.ErrUnexpectedEOF}, want{osb.KindUnavailable, osb.ActorBroker, true, false}},
+		"a word in another status does not count (P12)": {osb.Answer{Operation: osb.OpProvision, StatusCode: 400, Body: word("AsyncRequired")}, want{osb.KindRejected, osb.ActorUser, false, false}},
 		"429 is busy":                                       {osb.Answer{Operation: osb.OpProvision, StatusCode: 429}, want{osb.KindBusy, osb.ActorNobody, true, false}},
 		"500 of the broker is an answer":                    {osb.Answer{Operation: osb.OpProvision, StatusCode: 500, Body: []byte(`{"description":"disk full"}`)}, want{osb.KindUnavailable, osb.ActorBroker, true, false}},
 		"500 without body is an answer":                     {osb.Answer{Operation: osb.OpProvision, StatusCode: 500}, want{osb.KindUnavailable, osb.ActorBroker, true, false}},
@@ -72,9 +72,9 @@ func TestClassify(t *testing.T) {
 		"deprovision 410 in HTML is not gone":               {osb.Answer{Operation: osb.OpDeprovision, StatusCode: 410, Body: []byte(html)}, want{osb.KindUnavailable, osb.ActorBroker, true, false}},
 		"deprovision 410 by a router header is not gone":    {osb.Answer{Operation: osb.OpDeprovision, StatusCode: 410, Body: []byte(`{}`), Header: router}, want{osb.KindUnavailable, osb.ActorBroker, true, false}},
 		"deprovision 410 that broke off is not gone":        {osb.Answer{Operation: osb.OpDeprovision, StatusCode: 410, Sent: true, Err: io.ErrUnexpectedEOF}, want{osb.KindUnavailable, osb.ActorBroker, true, false}},
-		"deprovision 404 is not gone and tries on":          {osb.Answer{Operation: osb.OpDeprovision, StatusCode: 404, Body: []byte(`{}`)}, want{osb.KindNotFound, osb.ActorPlatformTeam, true, false}},
+		"deprovision 404 is not gone and tries on (P102)":   {osb.Answer{Operation: osb.OpDeprovision, StatusCode: 404, Body: []byte(`{}`)}, want{osb.KindNotFound, osb.ActorPlatformTeam, true, false}},
 		"deprovision 404 in HTML is not the broker":         {osb.Answer{Operation: osb.OpDeprovision, StatusCode: 404, Body: []byte(html)}, want{osb.KindUnavailable, osb.ActorBroker, true, false}},
-		"deprovision 400 tries on":                          {osb.Answer{Operation: osb.OpDeprovision, StatusCode: 400}, want{osb.KindRejected, osb.ActorUser, true, false}},
+		"deprovision 400 tries on (P102)":                   {osb.Answer{Operation: osb.OpDeprovision, StatusCode: 400}, want{osb.KindRejected, osb.ActorUser, true, false}},
 		"deprovision 201 is outside the spec":               {osb.Answer{Operation: osb.OpDeprovision, StatusCode: 201}, want{osb.KindMalformed, osb.ActorBroker, true, true}},
 		"provision 410 is no success":                       {osb.Answer{Operation: osb.OpProvision, StatusCode: 410, Body: []byte(`{}`)}, want{osb.KindGone, osb.ActorPlatformTeam, false, false}},
 		"poll of a delete 410 is success (P45)":             {osb.Answer{Operation: osb.OpLastOperation, Polled: osb.OpDeprovision, StatusCode: 410}, want{}},
@@ -125,6 +125,25 @@ func TestBrokersWords(t *testing.T) {
 		assert.Equal(t, &no, err.UpdateRepeatable)
 		assert.False(t, err.Retryable(), "the broker says that this update must not be repeated")
 	})
+	t.Run("a failed deprovision says it too (P103)", func(t *testing.T) {
+		t.Parallel()
+		err := osb.Classify(osb.Answer{Operation: osb.OpDeprovision, StatusCode: 500, Body: []byte(`{"instance_usable":false}`)})
+		require.NotNil(t, err)
+		assert.Equal(t, &no, err.InstanceUsable)
+		assert.True(t, err.Retryable(), "a delete is repeated whatever is left")
+	})
+	t.Run("the status alone decides, whatever the body (P11)", func(t *testing.T) {
+		t.Parallel()
+		for _, body := range []string{"", "{}", "null", "[]", `"no"`, "{", html, `{"error":7,"description":[]}`, `{"error":"","description":""}`} {
+			for status, kind := range map[int]osb.Kind{400: osb.KindRejected, 401: osb.KindUnauthorized, 408: osb.KindNotReceived,
+				409: osb.KindConflict, 412: osb.KindVersionUnsupported, 422: osb.KindRejected, 500: osb.KindUnavailable} {
+				err := osb.Classify(osb.Answer{Operation: osb.OpProvision, StatusCode: status, Body: []byte(body)})
+				require.NotNil(t, err)
+				assert.Equal(t, kind, err.Kind, "%d with %s", status, body)
+				assert.Empty(t, err.Word+err.Description)
+			}
+		}
+	})
 	t.Run("absent means nil, not false", func(t *testing.T) {
 		t.Parallel()
 		err := osb.Classify(osb.Answer{Operation: osb.OpUpdate, StatusCode: 500, Body: []byte(`{"instance_usable":null}`)})
@@ -161,6 +180,23 @@ func TestBrokersWords(t *testing.T) {
 		err := osb.Classify(osb.Answer{Operation: osb.OpBind, StatusCode: 422, Body: []byte("\xef\xbb\xbf{\"error\":\"RequiresApp\"}")})
 		assert.Equal(t, osb.KindRequiresApp, err.Kind)
 	})
+}
+
+// TestRefusalsChangeNothing is P13: after a 4xx the broker is as it was, so
+// nothing was lost and nothing is cleaned up; after a 5xx nobody knows.
+func TestRefusalsChangeNothing(t *testing.T) {
+	t.Parallel()
+	for op := range mutations {
+		for status := 400; status < 600; status++ {
+			err := osb.Classify(osb.Answer{Operation: op, StatusCode: status, Sent: true, Body: []byte(`{"description":"no"}`)})
+			if err == nil {
+				assert.Equal(t, 410, status, op)
+				continue
+			}
+			assert.Equal(t, status >= 500 && op != osb.OpUpdate, err.OrphanMitigation, "%s %d", op, status)
+			assert.False(t, err.Lost, "%s %d: the broker has spoken", op, status)
+		}
+	}
 }
 
 func TestParseRetryAfter(t *testing.T) {

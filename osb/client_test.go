@@ -3,11 +3,9 @@ package osb_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"sync"
 	"testing"
@@ -88,7 +86,7 @@ func bindRequest() *osb.BindRequest {
 
 func TestAnswers(t *testing.T) {
 	t.Parallel()
-	t.Run("provision 201 is new and 200 existed", func(t *testing.T) {
+	t.Run("provision 201 is new and 200 existed, with dashboard and labels (P64)", func(t *testing.T) {
 		t.Parallel()
 		got, err := newClient(t, answering(t, 201, `{"dashboard_url":"https://d","metadata":{"labels":{"a":"b"}},"x":1}`).URL).Provision(t.Context(), provisionRequest())
 		require.NoError(t, err)
@@ -104,7 +102,7 @@ func TestAnswers(t *testing.T) {
 		require.NoError(t, err)
 		assert.Equal(t, &osb.ProvisionResponse{Async: true, Operation: "op/1"}, got)
 	})
-	t.Run("null is absent everywhere", func(t *testing.T) {
+	t.Run("null is absent everywhere (P72)", func(t *testing.T) {
 		t.Parallel()
 		got, err := newClient(t, answering(t, 201, `{"credentials":null,"metadata":null,"volume_mounts":null,"operation":null,"endpoints":null}`).URL).Bind(t.Context(), bindRequest())
 		require.NoError(t, err)
@@ -145,6 +143,40 @@ func TestAnswers(t *testing.T) {
 		assert.Equal(t, &osb.LastOperationResponse{State: osb.StateSucceeded, Gone: true}, polled)
 		_, err = c.LastOperation(t.Context(), &osb.LastOperationRequest{Polled: osb.OpProvision, InstanceID: "i"})
 		assert.True(t, osb.IsKind(err, osb.KindGone), "%v", err)
+	})
+	t.Run("an update may give another dashboard and other labels (P86, P87)", func(t *testing.T) {
+		t.Parallel()
+		update := func(body string) *osb.UpdateResponse {
+			got, err := newClient(t, answering(t, 200, body).URL).Update(t.Context(), &osb.UpdateRequest{InstanceID: "i", ServiceID: "s"})
+			require.NoError(t, err)
+			return got
+		}
+		assert.Equal(t, &osb.UpdateResponse{DashboardURL: new("https://d2"), Metadata: &osb.InstanceMetadata{Labels: map[string]string{"a": "c"}, Attributes: osb.RawJSON(`{"x":1.0}`)}},
+			update(`{"dashboard_url":"https://d2","metadata":{"labels":{"a":"c"},"attributes":{"x":1.0}}}`))
+		assert.Equal(t, &osb.UpdateResponse{Metadata: &osb.InstanceMetadata{Labels: map[string]string{}}}, update(`{"dashboard_url":null,"metadata":{"labels":{}}}`),
+			"no labels is not the same as no word of labels")
+		assert.Equal(t, &osb.UpdateResponse{}, update(`{}`), "absent keeps what was")
+	})
+	t.Run("a fetched instance tells what it wants to (P72)", func(t *testing.T) {
+		t.Parallel()
+		got, err := newClient(t, answering(t, 200, `{"service_id":"s","plan_id":"p","dashboard_url":"https://d","parameters":{"n":1.50},"maintenance_info":{"version":"1.0.0","x":1},"metadata":{"labels":{"a":"b"}}}`).URL).
+			GetInstance(t.Context(), &osb.GetInstanceRequest{InstanceID: "i"})
+		require.NoError(t, err)
+		assert.Equal(t, &osb.GetInstanceResponse{ServiceID: "s", PlanID: "p", DashboardURL: new("https://d"), Parameters: osb.RawJSON(`{"n":1.50}`),
+			MaintenanceInfo: &osb.MaintenanceInfo{Version: "1.0.0"}, Metadata: &osb.InstanceMetadata{Labels: map[string]string{"a": "b"}}}, got)
+	})
+	t.Run("a binding may bring a drain and a route service (P92, P93)", func(t *testing.T) {
+		t.Parallel()
+		got, err := newClient(t, answering(t, 200, `{"syslog_drain_url":"syslog://d","route_service_url":"https://r","credentials":{}}`).URL).Bind(t.Context(), bindRequest())
+		require.NoError(t, err)
+		assert.Equal(t, osb.BindingData{SyslogDrainURL: "syslog://d", RouteServiceURL: "https://r", Credentials: osb.Credentials{}}, got.BindingData)
+	})
+	t.Run("failed says what can still be used (P50, P88, P89)", func(t *testing.T) {
+		t.Parallel()
+		got, err := newClient(t, answering(t, 200, `{"state":"failed","description":"why","instance_usable":false,"update_repeatable":false}`).URL).
+			LastOperation(t.Context(), &osb.LastOperationRequest{Polled: osb.OpUpdate, InstanceID: "i"})
+		require.NoError(t, err)
+		assert.Equal(t, &osb.LastOperationResponse{State: osb.StateFailed, Description: "why", InstanceUsable: new(false), UpdateRepeatable: new(false)}, got)
 	})
 	t.Run("a poll tells state and when to come back (P44, P47)", func(t *testing.T) {
 		t.Parallel()
@@ -248,6 +280,8 @@ func TestBoundedBodies(t *testing.T) {
 	})
 }
 
+// TestInvalidRequestsAreNotSent is P60, P61, P90 and P105 where a platform itself
+// would break them: ids that the broker must have.
 func TestInvalidRequestsAreNotSent(t *testing.T) {
 	f := answering(t, 200, `{}`)
 	c := newClient(t, f.URL)
@@ -291,6 +325,7 @@ func TestInvalidRequestsAreNotSent(t *testing.T) {
 	assert.Empty(t, f.seen)
 }
 
+// TestConditionalCatalog is P25.
 func TestConditionalCatalog(t *testing.T) {
 	t.Parallel()
 	f := serving(t, func(w http.ResponseWriter, r *http.Request) {
@@ -328,50 +363,4 @@ func TestRedirectsAreRefused(t *testing.T) {
 	assert.Equal(t, osb.ActorPlatformTeam, e.Actor())
 	assert.ErrorContains(t, err, "redirects are not followed")
 	assert.Empty(t, target.seen, "credentials went elsewhere")
-}
-
-func TestObserverSeesEachCallOnce(t *testing.T) {
-	t.Parallel()
-	var got []osb.Observation
-	observe := func(c *osb.Config) {
-		c.NewRequestID = func() string { return "r-1" }
-		c.Observer = func(_ context.Context, o osb.Observation) {
-			o.Duration = 0
-			got = append(got, o)
-		}
-	}
-	_, err := newClient(t, answering(t, 201, `{}`).URL, observe).Provision(t.Context(), provisionRequest())
-	require.NoError(t, err)
-	_, err = newClient(t, answering(t, 409, `{}`).URL, observe).Bind(t.Context(), bindRequest())
-	require.Equal(t, "r-1", osb.AsError(err).RequestID)
-	_, err = newClient(t, "http://127.0.0.1:1", observe).GetCatalog(t.Context(), &osb.CatalogRequest{})
-	require.Error(t, err)
-	assert.Equal(t, []osb.Observation{
-		{Operation: osb.OpProvision, StatusCode: 201, RequestID: "r-1"},
-		{Operation: osb.OpBind, StatusCode: 409, Kind: osb.KindConflict, RequestID: "r-1"},
-		{Operation: osb.OpCatalog, Kind: osb.KindUnavailable, RequestID: "r-1"},
-	}, got)
-}
-
-func TestDialGuard(t *testing.T) {
-	t.Parallel()
-	f := answering(t, 200, `{"services":[]}`)
-	var asked []netip.AddrPort
-	guard := errors.New("loopback is not allowed")
-	refuse := newClient(t, f.URL, func(c *osb.Config) {
-		c.DialGuard = func(a netip.AddrPort) error { asked = append(asked, a); return guard }
-	})
-	_, err := refuse.GetCatalog(t.Context(), &osb.CatalogRequest{})
-	e := osb.AsError(err)
-	require.NotNil(t, e)
-	assert.Equal(t, osb.KindAddressRefused, e.Kind)
-	assert.False(t, e.Lost)
-	assert.ErrorIs(t, err, guard)
-	require.Len(t, asked, 1)
-	assert.True(t, asked[0].Addr().IsLoopback())
-	assert.Empty(t, f.seen)
-
-	pass := newClient(t, f.URL, func(c *osb.Config) { c.DialGuard = func(netip.AddrPort) error { return nil } })
-	_, err = pass.GetCatalog(t.Context(), &osb.CatalogRequest{})
-	assert.NoError(t, err)
 }

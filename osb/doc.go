@@ -15,6 +15,7 @@
 // or foreign HTML into an error.
 //
 // Numbers such as P42 and B12 in comments count the rules of the spec for the
-// platform's side and for the broker's; the tests carry the same numbers.
+// platform's side and for the broker's; docs/osb-requirements.md lists them, and
+// the tests that hold this package to each.
 // Package osb/broker is the other side: a kit to write brokers with.
 package osb

@@ -88,7 +88,7 @@ func TestOrphanMitigationTable(t *testing.T) {
 	}
 }
 
-// TestOrphanMitigationAfterAPoll is P122, P123 and P100: what follows from
+// TestOrphanMitigationAfterAPoll is P50, P122, P123 and P100: what follows from
 // state failed, or from the end of the polling time.
 func TestOrphanMitigationAfterAPoll(t *testing.T) {
 	t.Parallel()

@@ -141,7 +141,7 @@ func switching(t *testing.T) *fakeBroker {
 func TestTimeoutAndCancel(t *testing.T) {
 	t.Parallel()
 	short := func(c *osb.Config) { c.Timeout = 100 * time.Millisecond }
-	t.Run("no answer in time", func(t *testing.T) {
+	t.Run("no answer in time (P14, P138)", func(t *testing.T) {
 		t.Parallel()
 		_, err := newClient(t, hanging(t, false).URL, short).Provision(t.Context(), provisionRequest())
 		e := osb.AsError(err)
@@ -235,7 +235,7 @@ func TestTLS(t *testing.T) {
 		_, err := newClient(t, url, change).GetCatalog(t.Context(), &osb.CatalogRequest{})
 		return err
 	}
-	t.Run("with its CA bundle the broker is trusted", func(t *testing.T) {
+	t.Run("with its CA bundle the broker is trusted (P3)", func(t *testing.T) {
 		t.Parallel()
 		assert.NoError(t, ask(t, func(c *osb.Config) { c.CABundle = ca }))
 	})

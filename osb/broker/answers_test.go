@@ -27,10 +27,10 @@ func TestBrokersErrors(t *testing.T) {
 		status int
 		body   string
 	}{
-		"conflict":                              {broker.ErrConflict, 409, `{"description":"the id is in use with other attributes"}`},
-		"gone":                                  {broker.ErrGone, 410, `{"description":"it does not exist"}`},
-		"concurrency":                           {broker.ErrConcurrency, 422, `{"error":"ConcurrencyError","description":"another operation on this resource is in progress"}`},
-		"async required":                        {broker.ErrAsyncRequired, 422, `{"error":"AsyncRequired","description":"this works only asynchronously; send accepts_incomplete=true"}`},
+		"conflict (B12, B17)":                   {broker.ErrConflict, 409, `{"description":"the id is in use with other attributes"}`},
+		"gone (B19, B21)":                       {broker.ErrGone, 410, `{"description":"it does not exist"}`},
+		"concurrency (B25)":                     {broker.ErrConcurrency, 422, `{"error":"ConcurrencyError","description":"another operation on this resource is in progress"}`},
+		"async required (B11)":                  {broker.ErrAsyncRequired, 422, `{"error":"AsyncRequired","description":"this works only asynchronously; send accepts_incomplete=true"}`},
 		"a reason of one's own":                 {broker.ErrConflict.Describe("name %q is taken", "x"), 409, `{"description":"name \"x\" is taken"}`},
 		"wrapped: only the public part is told": {fmt.Errorf("host 10.0.0.1: %w", broker.ErrConcurrency), 422, `{"error":"ConcurrencyError","description":"another operation on this resource is in progress"}`},
 		"bad request":                           {broker.BadRequest("size %d is too large", 7), 400, `{"description":"size 7 is too large"}`},

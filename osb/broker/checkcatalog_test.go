@@ -24,6 +24,7 @@ func good() *osb.Catalog {
 	}}
 }
 
+// TestCheckCatalog is B7 and B8, one fault at a time.
 func TestCheckCatalog(t *testing.T) {
 	t.Parallel()
 	require.NoError(t, broker.CheckCatalog(good()))

@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"strings"
@@ -140,4 +141,38 @@ func TestAbsentMethods(t *testing.T) {
 			assert.Equal(t, 400, send(broker.NewHandler(b, options()), request{"PUT", bindingPath, `{"predecessor_binding_id":"b-0"}`, nil}).Code)
 		}
 	})
+}
+
+// TestWhatIsRefusedDoesNotReachTheBroker is the kit's part of B6: what it refuses
+// with 4xx has changed nothing, because nobody was asked.
+func TestWhatIsRefusedDoesNotReachTheBroker(t *testing.T) {
+	t.Parallel()
+	b := &complete{
+		scripted: scripted{
+			provision: func(context.Context, *osb.ProvisionRequest) (*osb.ProvisionResponse, error) {
+				panic("asked to provision")
+			},
+			deprovision: func(*osb.DeprovisionRequest) (*osb.DeprovisionResponse, error) { panic("asked to deprovision") },
+			bind:        func(*osb.BindRequest) (*osb.BindResponse, error) { panic("asked to bind") },
+			unbind:      func(*osb.UnbindRequest) (*osb.UnbindResponse, error) { panic("asked to unbind") },
+		},
+		update: func(*osb.UpdateRequest) (*osb.UpdateResponse, error) { panic("asked to update") },
+	}
+	h := broker.NewHandler(b, options())
+	for _, method := range []string{"PUT", "PATCH", "DELETE"} {
+		for _, path := range []string{instancePath, bindingPath} {
+			for _, r := range []request{
+				{method, path + ids, provisionBody, map[string]string{"Authorization": ""}},
+				{method, path + ids, provisionBody, map[string]string{"X-Broker-API-Version": "1.0"}},
+				{method, path + ids, provisionBody, map[string]string{"X-Broker-API-Originating-Identity": "x"}},
+				{method, path, "{", nil},
+				{method, path, `{"service_id":"db","plan_id":"fast"}`, nil},
+				{method, path, `{"service_id":"db","plan_id":"small","parameters":[]}`, nil},
+				{method, path + "/", provisionBody, nil},
+			} {
+				code := send(h, r).Code
+				assert.True(t, code >= 400 && code < 500, "%d to %v", code, r)
+			}
+		}
+	}
 }

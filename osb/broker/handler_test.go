@@ -258,6 +258,7 @@ func TestValidateHook(t *testing.T) {
 	}
 }
 
+// TestCatalogETag is B9.
 func TestCatalogETag(t *testing.T) {
 	t.Parallel()
 	h := broker.NewHandler(&scripted{}, options())

@@ -101,7 +101,8 @@ func roundTrip[Q, A any](want Q, call func(context.Context, Q) (A, error)) struc
 	}{want, func(ctx context.Context) error { _, err := call(ctx, want); return err }}
 }
 
-// TestAnswersArriveAsTheyWereGiven is the way back, synchronous and not.
+// TestAnswersArriveAsTheyWereGiven is the way back, synchronous and not: the codes
+// of B12, B16, B17 and B19, and a dashboard in a 202 (B15).
 func TestAnswersArriveAsTheyWereGiven(t *testing.T) {
 	t.Parallel()
 	url, yes := "https://dashboard", true
