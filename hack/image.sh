@@ -8,10 +8,11 @@ source "$(dirname "${BASH_SOURCE[0]}")/lib.sh"
 declare -A titles=(
   [catalog]="Service Catalog: the controllers, and the webhook that injects"
   [postgres-broker]="An Open Service Broker that makes databases in a PostgreSQL server"
+  [test-broker]="An Open Service Broker for tests, which fails in every way there is"
   [demo-app]="Reads its injected credentials, writes a row and reads it back"
 )
 names=("$@")
-if [[ $# -eq 0 ]]; then names=(catalog postgres-broker demo-app); fi
+if [[ $# -eq 0 ]]; then names=(catalog postgres-broker test-broker demo-app); fi
 
 images=()
 for name in "${names[@]}"; do

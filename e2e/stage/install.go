@@ -129,6 +129,37 @@ func (s *Stage) InstallBroker(ctx context.Context, dsn string) error {
 		"--set", "auth.existingSecret="+loginSecret, "--set", "encryption.existingSecret="+sealSecret)
 }
 
+// InstallTestBroker installs the broker that fails as it is told to, registered
+// with the catalog. Whoever has the token scripts it.
+func (s *Stage) InstallTestBroker(ctx context.Context, adminToken string) error {
+	if err := s.ensureNamespace(ctx, TestBrokerNamespace); err != nil {
+		return err
+	}
+	password, err := random()
+	if err != nil {
+		return err
+	}
+	for name, data := range map[string]map[string]string{
+		loginSecret: {"username": "platform", "password": password},
+		tokenSecret: {"token": adminToken},
+	} {
+		if err := s.apply(ctx, secret(TestBrokerNamespace, name, data)); err != nil {
+			return err
+		}
+	}
+	return s.install(ctx, "test-broker", TestBrokerNamespace, "--set", "auth.existingSecret="+loginSecret,
+		"--set", "admin.existingSecret="+tokenSecret, "--set", "register.enabled=true")
+}
+
+// UninstallTestBroker takes it away again; its instances must be gone.
+func (s *Stage) UninstallTestBroker(ctx context.Context) error {
+	if _, err := s.run(ctx, nil, s.Helm, "uninstall", "test-broker", "-n", TestBrokerNamespace, "--wait"); err != nil {
+		return err
+	}
+	_, err := s.Output(ctx, "delete", "namespace", TestBrokerNamespace, "--timeout=2m")
+	return err
+}
+
 // random is 32 bytes in Base64.
 func random() (string, error) {
 	b := make([]byte, 32)
@@ -145,9 +176,13 @@ func (s *Stage) ensureSecret(ctx context.Context, name string, data map[string]s
 	if err != nil || there != "" && !overwrite {
 		return err
 	}
-	return s.apply(ctx, map[string]any{
-		"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": name, "namespace": BrokerNamespace}, "stringData": data,
-	})
+	return s.apply(ctx, secret(BrokerNamespace, name, data))
+}
+
+func secret(namespace, name string, data map[string]string) map[string]any {
+	return map[string]any{
+		"apiVersion": "v1", "kind": "Secret", "metadata": map[string]any{"name": name, "namespace": namespace}, "stringData": data,
+	}
 }
 
 // Uninstall takes the walkthrough, both releases and their namespaces away. The

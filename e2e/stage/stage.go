@@ -18,13 +18,16 @@ const (
 	CatalogNamespace = "catalog"
 	BrokerNamespace  = "postgres-broker"
 	AppNamespace     = "shop"
+	// TestBrokerNamespace is there in tests alone.
+	TestBrokerNamespace = "test-broker"
 )
 
-// Secrets that the PostgreSQL broker's chart is told of.
+// Secrets that the brokers' charts are told of.
 const (
 	adminSecret = "postgres-admin" //nolint:gosec // a name
 	loginSecret = "platform-login"
 	sealSecret  = "binding-keys"
+	tokenSecret = "admin-token"
 )
 
 // stopPatience is how long a program that is told to stop may take.

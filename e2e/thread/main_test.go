@@ -48,7 +48,7 @@ func newScene(t *testing.T) *scene {
 		require.NoError(t, c.Down(context.WithoutCancel(t.Context())))
 	})
 	var archives []string
-	for _, image := range []string{"catalog", "postgres-broker", "demo-app"} {
+	for _, image := range []string{"catalog", "postgres-broker", "test-broker", "demo-app"} {
 		archives = append(archives, filepath.Join(root, "dist", image+".tar"))
 	}
 	_, err = c.Load(t.Context(), archives...)

@@ -40,6 +40,7 @@ func TestThread(t *testing.T) {
 	t.Run("an unknown binding warns, waits, and says for what", func(t *testing.T) { s.checkUnknown(t) })
 	t.Run("without the webhook only annotated Pods are refused", func(t *testing.T) { s.checkOutage(t) })
 	t.Run("without its configuration the guard refuses them", func(t *testing.T) { s.checkGuard(t) })
+	t.Run("a broker that fails on purpose is cleaned up after", func(t *testing.T) { s.checkTestBroker(t) })
 	t.Run("deleting everything leaves nothing", func(t *testing.T) { s.checkRemoval(t) })
 	t.Run("uninstalling leaves the kinds and nothing else", func(t *testing.T) { s.checkUninstall(t) })
 }
