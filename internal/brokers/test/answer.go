@@ -43,7 +43,7 @@ func (x *exchange) play() Outcome {
 	}
 	x.note()
 	outcome := x.answer()
-	if effect == EffectAfter {
+	if effect == EffectAfter && outcome != OutcomeClosed {
 		_ = http.NewResponseController(x.w).Flush() // the answer is out before the effect
 		x.carryOut()
 	}
@@ -116,6 +116,8 @@ func (x *exchange) answer() Outcome {
 	case do.Cut == CutClose:
 		return OutcomeCut
 	}
+	// Asked before the first byte: who has it all may hang up as well.
+	gone := x.r.Context().Err() != nil
 	status, body, length := x.compose()
 	x.w.WriteHeader(status)
 	x.sent = status
@@ -130,7 +132,7 @@ func (x *exchange) answer() Outcome {
 	if do.Drip > 0 {
 		return x.drip(body)
 	}
-	if _, err := io.Copy(x.w, body); err != nil || x.r.Context().Err() != nil {
+	if _, err := io.Copy(x.w, body); err != nil || gone {
 		return OutcomeLost
 	}
 	return OutcomeAnswered

@@ -79,7 +79,7 @@ func (e *engine) checkBind(c *call, i *Instance, r *osb.BindRequest) error {
 			return err
 		}
 	}
-	return e.room()
+	return e.room(r.BindingID)
 }
 
 // checkRotation says whether the binding's predecessor can have a successor (B18).

@@ -1,6 +1,8 @@
 package test
 
 import (
+	"cmp"
+	"context"
 	"crypto/rand"
 	"fmt"
 	"io"
@@ -32,6 +34,9 @@ type Options struct {
 	LedgerBytes int
 	// LedgerFile keeps ledger and state over restarts. Rules are not in it.
 	LedgerFile string
+	// StateBytes is about how much memory what exists may take, DefaultStateBytes
+	// if 0; what is asked for beyond is refused.
+	StateBytes int
 	// MaxWaiting is how many requests may be held, hung or slow at a time, 1000 if
 	// 0; one more is cut off.
 	MaxWaiting int
@@ -53,15 +58,10 @@ func (o Options) withDefaults() Options {
 	if o.Auth == nil {
 		o.Auth = broker.NoAuth()
 	}
-	if o.LedgerEntries == 0 {
-		o.LedgerEntries = DefaultLedgerEntries
-	}
-	if o.LedgerBytes == 0 {
-		o.LedgerBytes = DefaultLedgerBytes
-	}
-	if o.MaxWaiting == 0 {
-		o.MaxWaiting = defaultMaxWaiting
-	}
+	o.LedgerEntries = cmp.Or(o.LedgerEntries, DefaultLedgerEntries)
+	o.LedgerBytes = cmp.Or(o.LedgerBytes, DefaultLedgerBytes)
+	o.StateBytes = cmp.Or(o.StateBytes, DefaultStateBytes)
+	o.MaxWaiting = cmp.Or(o.MaxWaiting, defaultMaxWaiting)
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
@@ -100,7 +100,9 @@ func New(opts Options) (*Broker, error) {
 	b := &Broker{opts: opts, done: make(chan struct{}), script: &script{chance: opts.Chance}}
 	b.ledger = &ledger{max: opts.LedgerEntries, maxBytes: opts.LedgerBytes}
 	b.engine = &engine{state: newState(), b: b}
-	b.kit = broker.NewHandler(b.engine, broker.Options{Auth: opts.Auth, Now: opts.Clock.Now})
+	b.kit = broker.NewHandler(b.engine, broker.Options{
+		Auth: opts.Auth, Now: opts.Clock.Now, Logger: slog.New(errorsOnly{opts.Logger.Handler()}),
+	})
 	b.journal = &journal{}
 	if err := b.SetCatalog(opts.Catalog); err != nil {
 		return nil, err
@@ -112,6 +114,15 @@ func New(opts Options) (*Broker, error) {
 		return nil, err
 	}
 	return b, nil
+}
+
+// errorsOnly lets through what the kit logs of bugs. It knows requests by what the
+// broker itself would answer; the lines for those are written elsewhere.
+type errorsOnly struct{ slog.Handler }
+
+// Enabled says no to everything that is not an error.
+func (h errorsOnly) Enabled(ctx context.Context, level slog.Level) bool {
+	return level >= slog.LevelError && h.Handler.Enabled(ctx, level)
 }
 
 // Close ends whatever waits: requests that are held, hung or slow are cut off, and

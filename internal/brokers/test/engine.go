@@ -248,11 +248,14 @@ func (e *engine) keepBinding(b *Binding) {
 }
 
 // room refuses to hold more than there is memory for.
-func (e *engine) room() error {
-	if e.held < maxHeld {
-		return nil
+func (e *engine) room(id string) error {
+	switch {
+	case len(id) > maxID:
+		return broker.BadRequest("the test broker takes ids of up to %d bytes", maxID)
+	case e.held >= e.b.opts.StateBytes:
+		return broker.Unprocessable("the test broker holds as much as it may; delete instances, or reset it")
 	}
-	return broker.Unprocessable("the test broker holds as much as it may; delete instances, or reset it")
+	return nil
 }
 
 // compact is JSON in one line, nil if it is none.

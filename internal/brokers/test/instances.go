@@ -30,7 +30,7 @@ func (e *engine) Provision(ctx context.Context, r *osb.ProvisionRequest) (*osb.P
 	if _, used := e.graves[k]; used && c.do.RefuseUsedID {
 		return nil, broker.ErrConflict.Describe("an instance of this id was deleted; ids are not used twice here")
 	}
-	if err := e.room(); err != nil {
+	if err := e.room(r.InstanceID); err != nil {
 		return nil, err
 	}
 	i := &Instance{

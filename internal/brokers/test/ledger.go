@@ -224,7 +224,13 @@ type call struct {
 }
 
 // resource is what rules that count PerResource count by.
-func (c *call) resource() string { return c.entry.InstanceID + "\x00" + c.entry.BindingID }
+func (c *call) resource() string {
+	ids := c.entry.InstanceID + "\x00" + c.entry.BindingID
+	if len(ids) > maxID {
+		return identifier(ids) // as good, and short: rules remember many
+	}
+	return ids
+}
 
 // complainIf notes down a rule of the API that the platform broke.
 func (c *call) complainIf(broke bool, rule string) {

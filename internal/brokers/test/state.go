@@ -122,8 +122,11 @@ type key struct{ instance, binding string }
 // Limits of what is kept.
 const (
 	maxGraves = 10_000
-	// maxHeld is how many bytes of ids, parameters and contexts the state may hold.
-	maxHeld = 256 << 20
+	// DefaultStateBytes is how much the instances and bindings that exist may take.
+	DefaultStateBytes = 256 << 20
+	// maxID is the longest id that is taken. The API knows no limit, and nobody
+	// comes near this one.
+	maxID = 1024
 )
 
 // state is what exists. The broker's lock guards it.
@@ -253,7 +256,7 @@ func (w *Work) clone() *Work {
 	return &c
 }
 
-// size is what counts against maxHeld.
+// size is about how much memory it takes.
 func (i *Instance) size() int {
 	return 512 + len(i.ID) + len(i.Context) + len(i.Parameters) + len(i.Unrepeatable) + i.Work.size()
 }
