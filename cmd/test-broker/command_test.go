@@ -133,7 +133,9 @@ func (p *process) client(auth osb.Auth) *osb.Client {
 func provision(t *testing.T, client *osb.Client, id string) error {
 	t.Helper()
 	r, err := client.GetCatalog(t.Context(), &osb.CatalogRequest{})
-	require.NoError(t, err)
+	if err != nil {
+		return err
+	}
 	s := r.Catalog.Services[0]
 	_, err = client.Provision(t.Context(), &osb.ProvisionRequest{
 		InstanceID: id, ServiceID: s.ID, PlanID: s.Plans[0].ID, OrganizationGUID: "c", SpaceGUID: "n", Parameters: osb.RawJSON(`{"key":"hidden-parameter"}`),
@@ -259,7 +261,7 @@ func TestStartsThatFailSayWhatToDo(t *testing.T) {
 	t.Parallel()
 	taken, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	require.NoError(t, err)
-	t.Cleanup(func() { taken.Close() })
+	t.Cleanup(func() { assert.NoError(t, taken.Close()) })
 	for name, tc := range map[string]struct {
 		args []string
 		want string

@@ -3,7 +3,6 @@ package thread
 import (
 	"bufio"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -98,7 +97,7 @@ func (a *admin) send(t *testing.T, method, path, body string, into any) {
 	defer resp.Body.Close()
 	raw, err := io.ReadAll(resp.Body)
 	require.NoError(t, err)
-	require.Equal(t, http.StatusOK, resp.StatusCode, fmt.Sprintf("%s: %s", path, raw))
+	require.Equal(t, http.StatusOK, resp.StatusCode, "%s: %s", path, raw)
 	if into != nil {
 		require.NoError(t, json.Unmarshal(raw, into))
 	}
