@@ -10,6 +10,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
@@ -30,10 +31,14 @@ type BrokerReconciler struct {
 	// Kind is ClusterServiceBroker or ServiceBroker.
 	Kind     string
 	Clients  *Clients
+	Calls    *Calls
+	Metrics  *Metrics
 	Recorder events.EventRecorder
 	Clock    clock.Clock
 	// RelistInterval holds where a broker names none.
 	RelistInterval time.Duration
+
+	waker waker
 }
 
 // Reconcile fetches the catalog of a broker when that is due.
@@ -41,6 +46,9 @@ func (r *BrokerReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 	b := newBroker(r.Kind)
 	if err := r.Get(ctx, req.NamespacedName, b.Object); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
+	}
+	if r.Calls.hold(b.Object) {
+		return ctrl.Result{}, nil
 	}
 	b = b.deepCopy()
 	if !b.GetDeletionTimestamp().IsZero() {
@@ -58,17 +66,60 @@ func (r *BrokerReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 	if err != nil && authSentence(err) == "" {
 		return ctrl.Result{}, err
 	}
-	if wait, due := r.due(b, token); !due {
-		return ctrl.Result{RequeueAfter: wait}, nil
+	if b.GetAnnotations()[v1beta1.AnnotationReconcile] != b.status.LastHandledReconcile {
+		r.Calls.retryNow(b)
 	}
-	if err == nil {
-		err = r.refresh(ctx, b, osbClient, token)
+	r.showCircuit(b)
+	r.Metrics.looked(b, r.isLeftAlone(b))
+	wait, due := r.due(b, token)
+	if !due {
+		return ctrl.Result{RequeueAfter: wait}, r.save(ctx, before, b)
 	}
+	if err != nil {
+		res := r.record(b, token, err)
+		return res, r.save(ctx, before, b)
+	}
+	place, wait, _ := r.Calls.reserve(b, b.Object, &r.waker)
+	if place == nil {
+		return ctrl.Result{RequeueAfter: wait}, r.save(ctx, before, b)
+	}
+	place.run(ctx, func(ctx context.Context) (time.Duration, error) { return r.refreshAndSave(ctx, b, osbClient, token) })
+	return ctrl.Result{}, nil
+}
+
+// refreshAndSave fetches the catalog, takes it over and saves how that went. It
+// says when to look again.
+func (r *BrokerReconciler) refreshAndSave(ctx context.Context, b broker, c *osb.Client, token string) (time.Duration, error) {
+	before, began := b.deepCopy(), r.Clock.Now()
+	err := r.refresh(ctx, b, c, token)
+	r.Metrics.fetched(b, r.Clock.Since(began), err)
 	res := r.record(b, token, err)
-	if saveErr := r.save(ctx, before, b); saveErr != nil {
-		return ctrl.Result{}, saveErr
+	r.showCircuit(b)
+	return res.RequeueAfter, r.save(ctx, before, b)
+}
+
+func (r *BrokerReconciler) isLeftAlone(b broker) bool {
+	open, _, _ := r.Calls.pause(b)
+	return open
+}
+
+// showCircuit says in a condition whether the broker is left alone. It is there
+// and True, or absent.
+func (r *BrokerReconciler) showCircuit(b broker) {
+	open, asked, _ := r.Calls.pause(b)
+	if !open {
+		apimeta.RemoveStatusCondition(&b.status.Conditions, v1beta1.ConditionCircuitOpen)
+		return
 	}
-	return res, nil
+	c := metav1.Condition{
+		Type: v1beta1.ConditionCircuitOpen, Status: metav1.ConditionTrue, ObservedGeneration: b.GetGeneration(),
+		LastTransitionTime: metav1.NewTime(r.Clock.Now()), Reason: v1beta1.ReasonBrokerNotResponding,
+		Message: fmt.Sprintf("%d requests in a row were not answered. One at a time is sent until one is; then all that waits goes on by itself. Look whether the broker runs and can be reached.", circuitThreshold),
+	}
+	if asked {
+		c.Reason, c.Message = v1beta1.ReasonBrokerThrottles, "The broker has asked not to be called for a while (429, or 503 with Retry-After); all that waits goes on by itself after it. If this stays so, its operator may raise its limits, or spec.osb.maxRequestsPerSecond be set to what it takes."
+	}
+	apimeta.SetStatusCondition(&b.status.Conditions, c)
 }
 
 // due says whether the catalog is to be fetched now, or else in how long; 0 means
@@ -247,6 +298,8 @@ func (r *BrokerReconciler) remove(ctx context.Context, b broker) (ctrl.Result, e
 		}
 	}
 	r.Clients.forget(b)
+	r.Calls.forget(b)
+	r.Metrics.forget(b)
 	controllerutil.RemoveFinalizer(b.Object, v1beta1.Finalizer)
 	err = r.Patch(ctx, b.Object, client.MergeFromWithOptions(before.Object, client.MergeFromWithOptimisticLock{}))
 	return ctrl.Result{}, ignoreConflict(client.IgnoreNotFound(err))

@@ -29,8 +29,8 @@ type Clients struct {
 	Timeout time.Duration
 	// Addresses says where brokers may be.
 	Addresses osb.AddressGuard
-	// Observer is told of each call; may be nil.
-	Observer func(brokerKind, brokerName string) osb.Observer
+	// Observers make what is told of each call to a broker.
+	Observers []func(broker) osb.Observer
 
 	mu     sync.Mutex
 	byName map[string]pooledClient
@@ -112,8 +112,14 @@ func (c *Clients) make(b broker, secrets map[types.NamespacedName]*corev1.Secret
 		URL: b.spec.URL, CABundle: b.spec.CABundle, InsecureSkipTLSVerify: b.spec.InsecureSkipTLSVerify,
 		Timeout: c.Timeout, Platform: osb.PlatformKubernetes, DialGuard: c.guard,
 	}
-	if c.Observer != nil {
-		cfg.Observer = c.Observer(b.kind, b.GetName())
+	var told []osb.Observer
+	for _, make := range c.Observers {
+		told = append(told, make(b))
+	}
+	cfg.Observer = func(ctx context.Context, o osb.Observation) {
+		for _, tell := range told {
+			tell(ctx, o)
+		}
 	}
 	if o := b.spec.OSB; o != nil {
 		cfg.APIVersion = o.APIVersion

@@ -29,6 +29,7 @@ const saveTimeout = 15 * time.Second
 type Engine struct {
 	client.Client
 	Clients  *Clients
+	Calls    *Calls
 	Recorder events.EventRecorder
 	Clock    clock.Clock
 	// ClusterID identifies this cluster to brokers.
@@ -59,11 +60,17 @@ type target interface {
 	release(ctx context.Context) error
 	// identity is where the object keeps its id.
 	identity() identity
+	// home is the broker that call asks, and what puts the object back into its
+	// controller's queue.
+	home() (broker, *waker)
 }
 
 // run is one pass over a target.
 func (e *Engine) run(ctx context.Context, t target) (ctrl.Result, error) {
 	obj := t.object()
+	if e.Calls.hold(obj) {
+		return ctrl.Result{}, nil
+	}
 	if ready, err := e.ensureIdentity(ctx, t); err != nil || !ready {
 		return ctrl.Result{}, ignoreConflict(err)
 	}
@@ -77,17 +84,33 @@ func (e *Engine) run(ctx context.Context, t target) (ctrl.Result, error) {
 	case next.Done:
 		return ctrl.Result{}, e.release(ctx, t, next.Retained)
 	case next.Action == "":
-		if s := t.rest(facts, next.Problem); s != nil {
-			e.show(t, *s)
-			e.tellProblem(before, t, next.Problem)
-		}
-		return ctrl.Result{RequeueAfter: next.Wait}, e.save(ctx, before, obj)
+		return e.rest(ctx, t, facts, next, before)
 	}
-	return e.act(ctx, t, facts, next)
+	b, w := t.home()
+	place, wait, paused := e.Calls.reserve(b, obj, w)
+	if place != nil {
+		return e.act(ctx, t, facts, next, place)
+	}
+	next.Wait = wait
+	if op := facts.Op; paused && (op == nil || op.Failures == 0) { // else the last answer says more
+		_, asked, _ := e.Calls.pause(b)
+		next.Problem = pausedProblem(b, asked)
+	}
+	return e.rest(ctx, t, facts, next, before)
 }
 
-// act saves the intent, calls the broker and saves the outcome.
-func (e *Engine) act(ctx context.Context, t target, f lifecycle.Facts, next lifecycle.Decision) (ctrl.Result, error) {
+// rest ends a pass in which the broker is not asked.
+func (e *Engine) rest(ctx context.Context, t target, f lifecycle.Facts, next lifecycle.Decision, before client.Object) (ctrl.Result, error) {
+	if s := t.rest(f, next.Problem); s != nil {
+		e.show(t, *s)
+		e.tellProblem(before, t, next.Problem)
+	}
+	return ctrl.Result{RequeueAfter: next.Wait}, e.save(ctx, before, t.object())
+}
+
+// act saves the intent, and has the broker called and the outcome saved outside
+// of the worker.
+func (e *Engine) act(ctx context.Context, t target, f lifecycle.Facts, next lifecycle.Decision, place *slot) (ctrl.Result, error) {
 	obj := t.object()
 	op := lifecycle.Intent(f, next, uuid.NewString())
 	_, journal := t.status()
@@ -95,21 +118,28 @@ func (e *Engine) act(ctx context.Context, t target, f lifecycle.Facts, next life
 	e.show(t, t.begin(op))
 	saved := e.Clock.Now()
 	if err := e.Status().Update(ctx, obj); err != nil {
+		place.release()
 		if apierrors.IsConflict(err) {
 			return ctrl.Result{RequeueAfter: 50 * time.Millisecond}, nil
 		}
 		return ctrl.Result{}, fmt.Errorf("save intent: %w", err)
 	}
+	place.run(ctx, func(ctx context.Context) (time.Duration, error) { return e.carryOut(ctx, t, f, op, saved) })
+	return ctrl.Result{}, nil
+}
+
+// carryOut calls the broker and saves the outcome of an intent that was saved at
+// a time.
+func (e *Engine) carryOut(ctx context.Context, t target, f lifecycle.Facts, op *v1beta1.Operation, saved time.Time) (time.Duration, error) {
 	if age := e.Clock.Since(saved); age > e.IntentTTL {
-		return ctrl.Result{}, fmt.Errorf("no call was made: %s passed since the intent was saved, so another process may lead by now", age)
+		return 0, fmt.Errorf("no call was made: %s passed since the intent was saved, so another process may lead by now", age)
 	}
-	// The call and the save of its outcome go on while this process shuts down;
-	// the manager waits for them.
-	ctx = context.WithoutCancel(ctx)
 	out := lifecycle.Absorb(f, op, t.call(ctx, op))
 	if out.None {
-		return ctrl.Result{}, nil
+		return 0, nil
 	}
+	obj := t.object()
+	_, journal := t.status()
 	*journal = out.Op
 	t.settle(op, out)
 	e.show(t, state{
@@ -117,11 +147,11 @@ func (e *Engine) act(ctx context.Context, t target, f lifecycle.Facts, next life
 		working: out.Ready != metav1.ConditionTrue, mitigating: out.Op != nil && out.Op.Action == v1beta1.ActionMitigate,
 	})
 	if err := e.saveOutcome(ctx, obj, op.AttemptID); err != nil {
-		return ctrl.Result{}, err
+		return 0, err
 	}
 	ctrl.LoggerFrom(ctx).Info("Broker answered", "action", op.Action, "reason", out.Reason, "externalID", op.ExternalID)
 	e.tell(obj, op.Action, out.Event)
-	return ctrl.Result{RequeueAfter: out.Wait}, nil
+	return out.Wait, nil
 }
 
 // ensureIdentity makes sure that the finalizer and an id are on the live object

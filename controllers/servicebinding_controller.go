@@ -20,7 +20,10 @@ import (
 )
 
 // BindingReconciler binds, stores credentials in Secrets, and unbinds.
-type BindingReconciler struct{ *Engine }
+type BindingReconciler struct {
+	*Engine
+	waker waker
+}
 
 // Reconcile is one pass over a ServiceBinding.
 func (r *BindingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
@@ -40,6 +43,7 @@ type binding struct {
 	found    offering
 	params   params.Merged
 	space    types.UID
+	at       broker
 	client   *osb.Client
 	// unchecked says why parameters could not be checked.
 	unchecked error
@@ -48,6 +52,8 @@ type binding struct {
 }
 
 func (b *binding) object() client.Object { return b.ServiceBinding }
+
+func (b *binding) home() (broker, *waker) { return b.at, &b.r.waker }
 
 func (b *binding) status() (*v1beta1.CommonStatus, **v1beta1.Operation) {
 	return &b.Status.CommonStatus, &b.Status.Operation
@@ -197,6 +203,7 @@ func (b *binding) connectFound(ctx context.Context, f *lifecycle.Facts) (*lifecy
 }
 
 func (b *binding) connect(ctx context.Context, at *broker, f *lifecycle.Facts) (problem *lifecycle.Problem, err error) {
+	b.at = *at
 	b.client, f.Token, problem, err = b.r.connect(ctx, at)
 	return problem, err
 }

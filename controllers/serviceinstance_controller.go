@@ -17,7 +17,10 @@ import (
 )
 
 // InstanceReconciler provisions and deprovisions ServiceInstances.
-type InstanceReconciler struct{ *Engine }
+type InstanceReconciler struct {
+	*Engine
+	waker waker
+}
 
 // Reconcile is one pass over a ServiceInstance.
 func (r *InstanceReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctrl.Result, error) {
@@ -36,12 +39,15 @@ type instance struct {
 	found  offering
 	params params.Merged
 	space  types.UID
+	at     broker
 	client *osb.Client
 	// unchecked says why parameters could not be checked.
 	unchecked error
 }
 
 func (i *instance) object() client.Object { return i.ServiceInstance }
+
+func (i *instance) home() (broker, *waker) { return i.at, &i.r.waker }
 
 func (i *instance) status() (*v1beta1.CommonStatus, **v1beta1.Operation) {
 	return &i.Status.CommonStatus, &i.Status.Operation
@@ -151,6 +157,7 @@ func (i *instance) connectFound(ctx context.Context, f *lifecycle.Facts) (*lifec
 }
 
 func (i *instance) connect(ctx context.Context, b *broker, f *lifecycle.Facts) (problem *lifecycle.Problem, err error) {
+	i.at = *b
 	i.client, f.Token, problem, err = i.r.connect(ctx, b)
 	return problem, err
 }

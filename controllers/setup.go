@@ -41,8 +41,11 @@ type Options struct {
 	RelistInterval time.Duration
 	// IntentTTL is how old a saved intent may be when its call begins.
 	IntentTTL time.Duration
-	// Observer is told of each call to a broker; may be nil.
-	Observer func(brokerKind, brokerName string) osb.Observer
+	// BrokerConcurrency is how many requests a broker gets at a time that names no
+	// number, and BrokerRate how many begin in a second.
+	BrokerConcurrency, BrokerRate int
+	// Metrics are told of each call to a broker; may be nil.
+	Metrics *Metrics
 	// Clock is the time; nil means the real one.
 	Clock clock.Clock
 }
@@ -87,22 +90,30 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err := addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
-	clients := &Clients{Reader: mgr.GetClient(), Timeout: o.OSBTimeout, Addresses: o.Addresses, Observer: o.Observer}
+	calls := newCalls(o.Clock, limits{max(1, o.BrokerConcurrency), max(1, o.BrokerRate)})
+	if err := mgr.Add(calls); err != nil {
+		return fmt.Errorf("set up calls to brokers: %w", err)
+	}
+	clients := &Clients{Reader: mgr.GetClient(), Timeout: o.OSBTimeout, Addresses: o.Addresses, Observers: []func(broker) osb.Observer{calls.observer, o.Metrics.observer}}
 	engine := &Engine{
-		Client: mgr.GetClient(), Clients: clients, Recorder: mgr.GetEventRecorder("service-catalog"),
+		Client: mgr.GetClient(), Clients: clients, Calls: calls, Recorder: mgr.GetEventRecorder("service-catalog"),
 		Clock: o.Clock, ClusterID: o.ClusterID, IntentTTL: o.IntentTTL,
 	}
 	s := setup{mgr: mgr, read: mgr.GetClient(), concurrent: max(1, o.Concurrent)}
 	for _, kind := range []string{kindClusterBroker, kindBroker} {
-		r := &BrokerReconciler{Client: mgr.GetClient(), Kind: kind, Clients: clients, Recorder: engine.Recorder, Clock: o.Clock, RelistInterval: o.RelistInterval}
+		r := &BrokerReconciler{
+			Client: mgr.GetClient(), Kind: kind, Clients: clients, Calls: calls, Metrics: o.Metrics,
+			Recorder: engine.Recorder, Clock: o.Clock, RelistInterval: o.RelistInterval,
+		}
+		calls.brokers[kind] = &r.waker
 		if err := s.brokers(kind, r); err != nil {
 			return fmt.Errorf("set up %s: %w", kind, err)
 		}
 	}
-	if err := s.instances(&InstanceReconciler{engine}); err != nil {
+	if err := s.instances(&InstanceReconciler{Engine: engine}); err != nil {
 		return fmt.Errorf("set up instances: %w", err)
 	}
-	if err := s.bindings(&BindingReconciler{engine}); err != nil {
+	if err := s.bindings(&BindingReconciler{Engine: engine}); err != nil {
 		return fmt.Errorf("set up bindings: %w", err)
 	}
 	if err := s.pods(&PodReconciler{Client: mgr.GetClient(), Recorder: engine.Recorder, Clock: o.Clock}); err != nil {
@@ -121,7 +132,7 @@ func (s setup) options() controller.Options {
 	return controller.Options{MaxConcurrentReconciles: s.concurrent}
 }
 
-func (s setup) brokers(kind string, r reconcile.Reconciler) error {
+func (s setup) brokers(kind string, r *BrokerReconciler) error {
 	list := func() client.ObjectList {
 		if kind == kindClusterBroker {
 			return &v1beta1.ClusterServiceBrokerList{}
@@ -131,10 +142,11 @@ func (s setup) brokers(kind string, r reconcile.Reconciler) error {
 	return ctrl.NewControllerManagedBy(s.mgr).Named("brokers-"+kind).For(newBroker(kind).Object).
 		WatchesMetadata(&corev1.Secret{}, s.by(list, indexSecret, secretOf)).
 		Watches(&v1beta1.ServiceInstance{}, handler.EnqueueRequestsFromMapFunc(brokerOfInstance(kind))).
+		WatchesRawSource(r.waker.source()).
 		WithOptions(s.options()).Complete(r)
 }
 
-func (s setup) instances(r reconcile.Reconciler) error {
+func (s setup) instances(r *InstanceReconciler) error {
 	list := func() client.ObjectList { return &v1beta1.ServiceInstanceList{} }
 	wanted := s.by(list, indexWanted, market.ClassKeys)
 	return ctrl.NewControllerManagedBy(s.mgr).Named("instances").For(&v1beta1.ServiceInstance{}).
@@ -147,10 +159,11 @@ func (s setup) instances(r reconcile.Reconciler) error {
 		Watches(&v1beta1.ServiceBroker{}, s.by(list, indexBroker, keyOfBroker)).
 		WatchesMetadata(&corev1.Secret{}, s.by(list, indexSecret, secretOf)).
 		Watches(&v1beta1.ServiceInstance{}, s.by(list, indexExternalID, idsOf), onDelete()).
+		WatchesRawSource(r.waker.source()).
 		WithOptions(s.options()).Complete(r)
 }
 
-func (s setup) bindings(r reconcile.Reconciler) error {
+func (s setup) bindings(r *BindingReconciler) error {
 	list := func() client.ObjectList { return &v1beta1.ServiceBindingList{} }
 	return ctrl.NewControllerManagedBy(s.mgr).Named("bindings").For(&v1beta1.ServiceBinding{}).
 		Watches(&v1beta1.ServiceInstance{}, s.by(list, indexInstance, func(o client.Object) []string { return []string{o.GetName()} })).
@@ -158,6 +171,7 @@ func (s setup) bindings(r reconcile.Reconciler) error {
 		Watches(&v1beta1.ServiceBroker{}, s.by(list, indexBroker, keyOfBroker)).
 		WatchesMetadata(&corev1.Secret{}, s.by(list, indexSecret, secretOf)).
 		Watches(&v1beta1.ServiceBinding{}, s.by(list, indexExternalID, idsOf), onDelete()).
+		WatchesRawSource(r.waker.source()).
 		WithOptions(s.options()).Complete(r)
 }
 

@@ -7,16 +7,12 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/go-logr/logr"
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
@@ -28,14 +24,13 @@ import (
 	"k8s.io/client-go/util/retry"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+	"sigs.k8s.io/controller-runtime/pkg/config"
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 	metricsserver "sigs.k8s.io/controller-runtime/pkg/metrics/server"
 	"sigs.k8s.io/yaml"
 
 	"github.com/svc-cat/catalog/api/v1beta1"
 	"github.com/svc-cat/catalog/controllers"
-	"github.com/svc-cat/catalog/osb"
-	"github.com/svc-cat/catalog/osb/broker"
 )
 
 const chartFiles = "../charts/catalog/files"
@@ -91,7 +86,12 @@ func runSuite(m *testing.M, env *envtest.Environment) (int, error) {
 	shared = suite{Client: admin, cfg: cfg}
 	ctx, cancel := context.WithCancel(context.Background()) //nolint:forbidigo // TestMain has no t
 	done := make(chan error, 1)
-	mgr, err := manager(ctx, env, admin, scheme)
+	user, err := controllersUser(ctx, env, admin)
+	if err != nil {
+		cancel()
+		return 1, err
+	}
+	mgr, err := manager(ctx, user, scheme)
 	if err != nil {
 		cancel()
 		return 1, err
@@ -102,8 +102,8 @@ func runSuite(m *testing.M, env *envtest.Environment) (int, error) {
 	return code, <-done
 }
 
-// manager runs the controllers as a user who may do what the chart's role says.
-func manager(ctx context.Context, env *envtest.Environment, admin client.Client, scheme *runtime.Scheme) (ctrl.Manager, error) {
+// controllersUser is a user who may do what the chart's role says.
+func controllersUser(ctx context.Context, env *envtest.Environment, admin client.Client) (*rest.Config, error) {
 	raw, err := os.ReadFile(filepath.Join(chartFiles, "rbac/controllers/role.yaml"))
 	if err != nil {
 		return nil, err
@@ -126,162 +126,30 @@ func manager(ctx context.Context, env *envtest.Environment, admin client.Client,
 	if err != nil {
 		return nil, err
 	}
-	mgr, err := ctrl.NewManager(user.Config(), ctrl.Options{
+	return user.Config(), nil
+}
+
+// manager runs the controllers as that user.
+func manager(ctx context.Context, user *rest.Config, scheme *runtime.Scheme) (ctrl.Manager, error) {
+	mgr, err := ctrl.NewManager(user, ctrl.Options{
 		Scheme: scheme, Cache: controllers.CacheOptions(), Client: controllers.ClientOptions(),
-		Metrics: metricsserver.Options{BindAddress: "0"},
+		Metrics:    metricsserver.Options{BindAddress: "0"},
+		Controller: config.Controller{SkipNameValidation: new(true)}, // a test may run them again
 	})
 	if err != nil {
 		return nil, err
 	}
 	return mgr, controllers.Setup(ctx, mgr, controllers.Options{
-		ClusterID: "cluster-1", Addresses: testAddresses(), Concurrent: 4, OSBTimeout: 2 * time.Second, RelistInterval: time.Hour, IntentTTL: 8 * time.Second,
+		ClusterID: "cluster-1", Addresses: testAddresses(), Concurrent: 4, BrokerConcurrency: 10, BrokerRate: 1000,
+		OSBTimeout: 2 * time.Second, RelistInterval: time.Hour, IntentTTL: 8 * time.Second,
 	})
-}
-
-// fakeBroker keeps instances and bindings in memory, by the OSB kit over real
-// HTTP, and fails when it is told to.
-type fakeBroker struct {
-	mu        sync.Mutex
-	instances map[string]string // id: plan
-	bindings  map[string]osb.Credentials
-	requests  map[string]int // "PUT instance": how often
-	fault     func(op string, next http.HandlerFunc, w http.ResponseWriter, r *http.Request)
-	password  string
-	name      string // of its service and, in ids, of all it offers
-	catalog   *osb.Catalog
-	url       string
-}
-
-func newFakeBroker(t *testing.T) *fakeBroker {
-	t.Helper()
-	f := &fakeBroker{
-		instances: map[string]string{}, bindings: map[string]osb.Credentials{}, requests: map[string]int{}, password: "right",
-		name: "c" + uuid.NewString()[:8],
-	}
-	f.catalog = testCatalog(f.name)
-	kit := broker.NewHandler(f, broker.Options{Auth: func(r *http.Request) bool {
-		_, p, _ := r.BasicAuth()
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		return p == f.password
-	}})
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		op := r.Method + " " + thingOf(r.URL.Path)
-		f.mu.Lock()
-		f.requests[op]++
-		fault := f.fault
-		f.mu.Unlock()
-		if fault != nil {
-			fault(op, kit.ServeHTTP, w, r)
-			return
-		}
-		kit.ServeHTTP(w, r)
-	}))
-	t.Cleanup(server.Close)
-	f.url = server.URL
-	return f
-}
-
-func thingOf(path string) string {
-	switch {
-	case filepath.Base(path) == "catalog":
-		return "catalog"
-	case filepath.Base(filepath.Dir(path)) == "service_bindings":
-		return "binding"
-	}
-	return "instance"
-}
-
-// testCatalog has ids of its own for each run of a test: ids are unique over brokers.
-func testCatalog(name string) *osb.Catalog {
-	plan := func(n string) osb.Plan {
-		return osb.Plan{ID: name + "-" + n, Name: n, Description: "a plan"}
-	}
-	return &osb.Catalog{Services: []osb.Service{{
-		ID: name + "-db", Name: name + "-db", Description: "a database", Bindable: true,
-		InstancesRetrievable: true, BindingsRetrievable: true, Plans: []osb.Plan{plan("small"), plan("large")},
-	}}}
-}
-
-func (f *fakeBroker) set(change func()) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	change()
-}
-
-func (f *fakeBroker) count(op string) int {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.requests[op]
-}
-
-func (f *fakeBroker) held() (instances, bindings int) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.instances), len(f.bindings)
-}
-
-func (f *fakeBroker) Catalog(context.Context) (*osb.Catalog, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return f.catalog, nil
-}
-
-func (f *fakeBroker) Provision(_ context.Context, r *osb.ProvisionRequest) (*osb.ProvisionResponse, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if plan, ok := f.instances[r.InstanceID]; ok {
-		if plan != r.PlanID {
-			return nil, broker.ErrConflict
-		}
-		return &osb.ProvisionResponse{Existed: true}, nil
-	}
-	f.instances[r.InstanceID] = r.PlanID
-	return &osb.ProvisionResponse{}, nil
-}
-
-func (f *fakeBroker) Deprovision(_ context.Context, r *osb.DeprovisionRequest) (*osb.DeprovisionResponse, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if _, ok := f.instances[r.InstanceID]; !ok {
-		return nil, broker.ErrGone
-	}
-	delete(f.instances, r.InstanceID)
-	return &osb.DeprovisionResponse{}, nil
-}
-
-func (f *fakeBroker) Bind(_ context.Context, r *osb.BindRequest) (*osb.BindResponse, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if c, ok := f.bindings[r.BindingID]; ok {
-		return &osb.BindResponse{Existed: true, BindingData: osb.BindingData{Credentials: c}}, nil
-	}
-	if _, ok := f.instances[r.InstanceID]; !ok {
-		return nil, broker.BadRequest("there is no such instance")
-	}
-	c := osb.Credentials{
-		"username": "u-" + r.BindingID, "password": "p-" + r.BindingID, "port": 5432,
-		"nested": map[string]any{"a": "b"}, "LD_PRELOAD": "/evil.so", "bad key": "x",
-	}
-	f.bindings[r.BindingID] = c
-	return &osb.BindResponse{BindingData: osb.BindingData{Credentials: c}}, nil
-}
-
-func (f *fakeBroker) Unbind(_ context.Context, r *osb.UnbindRequest) (*osb.UnbindResponse, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if _, ok := f.bindings[r.BindingID]; !ok {
-		return nil, broker.ErrGone
-	}
-	delete(f.bindings, r.BindingID)
-	return &osb.UnbindResponse{}, nil
 }
 
 // world is what one test works in: a namespace and a broker, with the objects
 // of the main thread at hand.
 type world struct {
 	suite
-	*testing.T
+	testing.TB
 	fake      *fakeBroker
 	namespace string
 	broker    *v1beta1.ClusterServiceBroker
@@ -290,7 +158,13 @@ type world struct {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	t.Parallel()
-	w := &world{suite: shared, T: t, fake: newFakeBroker(t)}
+	return shared.world(t)
+}
+
+// world is a world beside others of the same test.
+func (s suite) world(t testing.TB) *world {
+	t.Helper()
+	w := &world{suite: s, TB: t, fake: newFakeBroker(t)}
 	ns := &corev1.Namespace{ObjectMeta: metav1.ObjectMeta{GenerateName: "test-"}}
 	w.create(ns)
 	w.namespace = ns.Name

@@ -72,9 +72,11 @@ type Observation struct {
 	// StatusCode is 0 if no answer was read.
 	StatusCode int
 	// Kind is empty on success.
-	Kind      Kind
-	Duration  time.Duration
-	RequestID string
+	Kind Kind
+	// RetryAfter is how long the broker asked to wait after a failure.
+	RetryAfter time.Duration
+	Duration   time.Duration
+	RequestID  string
 }
 
 // withDefaults fills in what is unset and refuses what cannot work. No error

@@ -111,7 +111,7 @@ func (c *Client) do(ctx context.Context, r call) (Answer, error) {
 	o := Observation{Operation: r.op, StatusCode: a.StatusCode, Duration: a.Now.Sub(start), RequestID: requestID}
 	e := classify(a, c.clean)
 	if e != nil {
-		e.RequestID, o.Kind = requestID, e.Kind
+		e.RequestID, o.Kind, o.RetryAfter = requestID, e.Kind, e.RetryAfter
 	}
 	if c.cfg.Observer != nil {
 		c.cfg.Observer(ctx, o)

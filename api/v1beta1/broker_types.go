@@ -135,10 +135,15 @@ type OSBSettings struct {
 	// +optional
 	OrphanMitigation Switch `json:"orphanMitigation,omitempty"`
 	// MaxConcurrent limits how many requests run at this broker at the same time: 1 to
-	// 1000. Default is no limit but that of the controllers.
+	// 1000. Default is the controllers' --broker-concurrency (10).
 	// +optional
-	// +kubebuilder:validation:XValidation:rule=`self >= 1 && self <= 1000`,message="spec.osb.maxConcurrent must be from 1 to 1000; leave the field out to set no limit."
+	// +kubebuilder:validation:XValidation:rule=`self >= 1 && self <= 1000`,message="spec.osb.maxConcurrent must be from 1 to 1000; leave the field out for the default of the controllers."
 	MaxConcurrent *int32 `json:"maxConcurrent,omitempty"`
+	// MaxRequestsPerSecond limits how many requests to this broker begin in a second: 1
+	// to 1000. Default is the controllers' --broker-rate (50).
+	// +optional
+	// +kubebuilder:validation:XValidation:rule=`self >= 1 && self <= 1000`,message="spec.osb.maxRequestsPerSecond must be from 1 to 1000; leave the field out for the default of the controllers."
+	MaxRequestsPerSecond *int32 `json:"maxRequestsPerSecond,omitempty"`
 }
 
 // ClusterServiceBrokerSpec is what a platform team says of a broker whose catalog

@@ -15,6 +15,9 @@ const (
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is True while somebody must act before work goes on.
 	ConditionStalled = "Stalled"
+	// ConditionCircuitOpen is True while a broker is left alone because it does
+	// not answer, or asked for it.
+	ConditionCircuitOpen = "CircuitOpen"
 	// ConditionKeysLeftOut lists credential keys that are not in a binding's
 	// env Secret, because they cannot or may not be variables.
 	ConditionKeysLeftOut = "KeysLeftOut"
@@ -29,6 +32,10 @@ const (
 	ReasonErrorGettingAuthCredentials = "ErrorGettingAuthCredentials"
 	// ReasonBrokerInUse: a deleted broker still has instances.
 	ReasonBrokerInUse = "BrokerInUse"
+	// ReasonBrokerNotResponding: several requests in a row got no answer.
+	ReasonBrokerNotResponding = "BrokerNotResponding"
+	// ReasonBrokerThrottles: the broker asked to be left alone for a while.
+	ReasonBrokerThrottles = "BrokerThrottles"
 )
 
 // Reasons of instances and bindings while they wait for something else.

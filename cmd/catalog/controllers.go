@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
+	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/healthz"
@@ -40,6 +41,8 @@ type controllersOptions struct {
 	mutatingConfigs   []string
 	validatingConfigs []string
 	concurrent        int
+	brokerConcurrency int
+	brokerRate        int
 	osbTimeout        time.Duration
 	relistInterval    time.Duration
 	allowLoopback     bool
@@ -67,6 +70,8 @@ func (o *controllersOptions) bind(f *pflag.FlagSet) {
 	f.StringArrayVar(&o.mutatingConfigs, "webhook-configuration", nil, "MutatingWebhookConfiguration whose caBundle is ours (repeatable)")
 	f.StringArrayVar(&o.validatingConfigs, "validating-webhook-configuration", nil, "ValidatingWebhookConfiguration whose caBundle is ours (repeatable)")
 	f.IntVar(&o.concurrent, "concurrent-reconciles", 10, "objects of a kind worked on at once")
+	f.IntVar(&o.brokerConcurrency, "broker-concurrency", 10, "requests at a time to a broker that names no number")
+	f.IntVar(&o.brokerRate, "broker-rate", 50, "requests that begin in a second at a broker that names no number")
 	f.DurationVar(&o.osbTimeout, "osb-timeout", time.Minute, "time for one request to a broker that names none")
 	f.DurationVar(&o.relistInterval, "relist-interval", 24*time.Hour, "time between fetches of a catalog whose broker names none")
 	f.BoolVar(&o.allowLoopback, "allow-loopback-brokers", false, "let brokers be on this very host, as in tests; link-local and metadata addresses stay refused")
@@ -123,13 +128,13 @@ func (o *controllersOptions) run(ctx context.Context, log io.Writer) error {
 	if err != nil {
 		return err
 	}
-	observer, err := controllers.ObserveBrokers(metrics.Registry)
+	observed, err := controllers.NewMetrics(metrics.Registry, clock.RealClock{})
 	if err != nil {
 		return err
 	}
 	if err := controllers.Setup(ctx, mgr, controllers.Options{
 		ClusterID: id, Concurrent: o.concurrent, OSBTimeout: o.osbTimeout, Addresses: addresses, RelistInterval: o.relistInterval,
-		IntentTTL: renewDeadline - retryPeriod, Observer: observer,
+		BrokerConcurrency: o.brokerConcurrency, BrokerRate: o.brokerRate, IntentTTL: renewDeadline - retryPeriod, Metrics: observed,
 	}); err != nil {
 		return err
 	}
