@@ -23,6 +23,9 @@ BENCHTIME ?= 1s
 given       = $(if $(filter command line,$(origin $(1))),--$(2)='$($(1))')
 DEMO_FLAGS := $(call given,CLUSTER,cluster) $(call given,REGISTRY,registry) $(call given,POSTGRES_URI,postgres-uri)
 
+# The flags of hack/build.sh, so that what stands below all is compiled once.
+STATIC := CGO_ENABLED=0 GOFLAGS=-trimpath
+
 export VERSION GO
 
 ##@ See it run
@@ -30,23 +33,23 @@ export VERSION GO
 # What the demo cannot do here is said before minutes of building, not after.
 .PHONY: demo-check
 demo-check:
-	@cd e2e && $(GO) run ./demo check $(DEMO_FLAGS)
+	@cd e2e && $(STATIC) $(GO) run ./demo check $(DEMO_FLAGS)
 
 .PHONY: demo
 demo: demo-check image ## Annotation to row in PostgreSQL, on a real local Kubernetes (CLUSTER=current: on yours)
-	@cd e2e && $(GO) run ./demo up $(DEMO_FLAGS)
+	@cd e2e && $(STATIC) $(GO) run ./demo up $(DEMO_FLAGS)
 
 .PHONY: demo-down
 demo-down: ## Take away all that `make demo` made
-	@cd e2e && $(GO) run ./demo down $(DEMO_FLAGS)
+	@cd e2e && $(STATIC) $(GO) run ./demo down $(DEMO_FLAGS)
 
 .PHONY: cluster-up
 cluster-up: ## Start the local cluster; kubeconfig and tools are left in .cluster/
-	cd e2e && $(GO) run ./cluster up
+	cd e2e && $(STATIC) $(GO) run ./cluster up
 
 .PHONY: cluster-down
 cluster-down: ## Stop the local cluster and leave nothing of it behind
-	cd e2e && $(GO) run ./cluster down
+	cd e2e && $(STATIC) $(GO) run ./cluster down
 
 ##@ Build
 

@@ -80,7 +80,9 @@ func startControllers(t *testing.T, c client.Client) {
 	t.Helper()
 	dir := t.TempDir()
 	program := filepath.Join(dir, "catalog")
-	build := exec.CommandContext(t.Context(), "go", "build", "-o", program, "../cmd/catalog")
+	// The flags of hack/build.sh: what it compiles is then not compiled twice.
+	build := exec.CommandContext(t.Context(), "go", "build", "-trimpath", "-buildvcs=false", "-o", program, "../cmd/catalog")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 

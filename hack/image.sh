@@ -22,4 +22,4 @@ done
 
 hack/build.sh "${names[@]}"
 cd hack/image
-GOFLAGS='' "$GO" run . -version "$VERSION" -out "$ROOT/dist" "${images[@]}"
+CGO_ENABLED=0 GOFLAGS=-trimpath "$GO" run . -version "$VERSION" -out "$ROOT/dist" "${images[@]}"

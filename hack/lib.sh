@@ -24,3 +24,7 @@ sources() {
 
 # modules lists the folders that have a go.mod, the root first.
 modules() { sources go.mod '**/go.mod' | grep -v '/testdata/' | xargs -n1 dirname | sort -u; }
+
+# e2e runs Go in the module of that name, with the flags of hack/build.sh: so what
+# both stand on is compiled once.
+e2e() { (cd e2e && CGO_ENABLED=0 GOFLAGS=-trimpath "$GO" "$@"); }

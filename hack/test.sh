@@ -36,19 +36,18 @@ unit)
   } | "$report" -allow-skip "^($names)[:/].*KUBEBUILDER_ASSETS"
   ;;
 integration)
-  KUBEBUILDER_ASSETS=$(cd e2e && "$GO" run ./cluster build) # with helm, for the charts
+  KUBEBUILDER_ASSETS=$(e2e run ./cluster build) # with helm, for the charts
   export KUBEBUILDER_ASSETS
   for binary in kube-apiserver etcd helm; do
     [[ -x $KUBEBUILDER_ASSETS/$binary ]] || die "there is no $binary in '$KUBEBUILDER_ASSETS', where e2e/cluster builds"
   done
   mapfile -t packages < <(dirname "${files[@]}" | sort -u | sed 's|^|./|')
   say "integration tests of ${packages[*]} against the API server in $KUBEBUILDER_ASSETS"
-  "$GO" test -json -race -shuffle=on -tags integration -timeout 20m -run "^($names)\$" "$@" "${packages[@]}" | "$report"
+  "$GO" test -json -race -shuffle=on -vet=off -tags integration -timeout 20m -run "^($names)\$" "$@" "${packages[@]}" | "$report"
   ;;
 e2e)
-  cd e2e
   # The tag adds the tests of the local cluster itself.
-  "$GO" test -json -count=1 -p 1 -tags cluster -timeout 60m "$@" ./... | "$report" -v
+  e2e test -json -count=1 -p 1 -tags cluster -timeout 60m "$@" ./... | "$report" -v
   ;;
 *) die "there is no ring called $ring" ;;
 esac

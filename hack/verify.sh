@@ -87,7 +87,7 @@ render() {
 # what nobody could choose for the user, and with each values file of its ci folder.
 charts() {
   local chart values tools bad=0
-  tools=$(cd e2e && "$GO" run ./cluster build) && ln -s "$tools/helm" "$temp/helm" || return 1
+  tools=$(e2e run ./cluster build) && ln -s "$tools/helm" "$temp/helm" || return 1
   for chart in charts/*/; do
     chart=${chart%/}
     if [[ ! -e $chart/ci/required-values.yaml ]]; then
