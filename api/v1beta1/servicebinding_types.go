@@ -6,8 +6,8 @@ import (
 )
 
 // ServiceBindingSpec is what a user wants of an instance: credentials, and how they
-// are to be kept. It stays as it was created, but for what admission fills in. What
-// means the same counts as the same: an empty value and none, "60m" and "1h".
+// are to be kept. It stays as it was created, but for rotation, and for what admission
+// fills in. What means the same counts as the same: an empty value and none, "60m" and "1h".
 //
 // CEL compares free-form JSON by the names on one side alone, so the rule overlooks a
 // parameter at the top that is only renamed. Nothing is sent then either: parameters
@@ -23,7 +23,6 @@ import (
 // +kubebuilder:validation:XValidation:fieldPath=`.provider`,rule=`(has(self.provider) ? self.provider : "") == (has(oldSelf.provider) ? oldSelf.provider : "")`,message="spec.provider cannot be changed: the spec of a binding stays as it was created. Set it back; for another value, delete the binding and create it anew."
 // +kubebuilder:validation:XValidation:fieldPath=`.secretMetadata`,rule=`(has(self.secretMetadata) ? self.secretMetadata : "") == (has(oldSelf.secretMetadata) ? oldSelf.secretMetadata : "")`,message="spec.secretMetadata cannot be changed: the spec of a binding stays as it was created. Set it back; for another value, delete the binding and create it anew."
 // +kubebuilder:validation:XValidation:fieldPath=`.secretTemplate`,rule=`has(self.secretTemplate) == has(oldSelf.secretTemplate) && (!has(self.secretTemplate) || self.secretTemplate == oldSelf.secretTemplate)`,message="spec.secretTemplate cannot be changed: the spec of a binding stays as it was created. Set it back; for another value, delete the binding and create it anew."
-// +kubebuilder:validation:XValidation:fieldPath=`.rotation`,rule=`has(self.rotation) == has(oldSelf.rotation)`,message="spec.rotation cannot be changed: the spec of a binding stays as it was created. Set it back; for another value, delete the binding and create it anew."
 type ServiceBindingSpec struct {
 	// InstanceRef names the ServiceInstance, in the same namespace, that the credentials
 	// are for. It may be created later.

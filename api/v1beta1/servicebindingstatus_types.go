@@ -109,4 +109,8 @@ type ServiceBindingStatus struct {
 	// BrokerRef names the broker that has the binding, and its kind.
 	// +optional
 	BrokerRef *BrokerReference `json:"brokerRef,omitempty"`
+	// Rotation says when the credentials were renewed, when they will be, and which old
+	// ones are still valid.
+	// +optional
+	Rotation *RotationStatus `json:"rotation,omitempty"`
 }
