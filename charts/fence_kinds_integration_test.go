@@ -183,6 +183,12 @@ func TestFenceLetsTheControllersKeepOurKinds(t *testing.T) {
 			return ourselves.Patch(t.Context(), obj, client.RawPatch(types.MergePatchType, encode(t, patch)))
 		}
 		require.NoError(t, merge(patch), kind)
+		ids := map[string]any{"metadata": map[string]any{"annotations": map[string]any{v1beta1.AnnotationCredentialIDs: "{}"}}}
+		if kind == "ServiceBinding" {
+			require.NoError(t, merge(ids))
+		} else {
+			require.ErrorContains(t, merge(ids), "change no annotations but", kind)
+		}
 		require.NoError(t, c.Delete(t.Context(), obj), kind)
 		require.NoError(t, merge(map[string]any{"metadata": map[string]any{"finalizers": []string{holder}}}), kind)
 	}

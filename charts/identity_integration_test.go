@@ -9,6 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/controller-runtime/pkg/client"
+
+	"github.com/svc-cat/catalog/api/v1beta1"
 )
 
 // Who writes manifests in the tests below.
@@ -204,4 +206,51 @@ func TestGivingAnIDNeedsTheVerbAdopt(t *testing.T) {
 	require.NoError(t, one.Create(t.Context(), instance("ServiceInstance", "orders"), client.DryRunAll))
 	require.ErrorContains(t, one.Create(t.Context(), instance("ServiceInstance", "others"), client.DryRunAll), needsAdopt)
 	require.ErrorContains(t, one.Create(t.Context(), instance("ServiceBinding", "orders"), client.DryRunAll), needsAdopt)
+}
+
+// The ids in that annotation are unbound when their time has come.
+func TestTheIDsOfCredentialsAreTheControllers(t *testing.T) {
+	c := installPolicies(t)
+	users := people(t, c)
+	const ids, more = `{"inForce":"one"}`, `{"inForce":"one","old":[{"id":"of-another"}]}`
+	for name, tc := range map[string]struct {
+		user, was, is string
+		refused       bool
+	}{
+		"a tenant makes a binding without":   {tenant, "", "", false},
+		"a tenant makes a binding with ids":  {tenant, "", ids, true},
+		"who may adopt restores a binding":   {adopter, "", ids, false},
+		"a tenant sends back what there was": {tenant, ids, ids, false},
+		"a tenant leaves it out":             {tenant, ids, "", false},
+		"a tenant adds an id":                {tenant, ids, more, true},
+		"an account named alike adds an id":  {namesake, ids, more, true},
+		"the webhook's account adds an id":   {webhookUser, ids, more, true},
+		"the controllers add an id":          {controllersUser, ids, more, false},
+		"the controllers write the first":    {controllersUser, "", ids, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			made := func(value string) *unstructured.Unstructured {
+				if value == "" {
+					return idHolder("ServiceBinding", nil)
+				}
+				return annotated(idHolder("ServiceBinding", nil), v1beta1.AnnotationCredentialIDs, value)
+			}
+			obj := made(tc.is)
+			var err error
+			if tc.was == "" && tc.user != controllersUser {
+				err = users[tc.user].Create(t.Context(), obj, client.DryRunAll)
+			} else {
+				old := create(t, users[controllersUser], made(tc.was))
+				obj.SetName(old.GetName())
+				obj.SetResourceVersion(old.GetResourceVersion())
+				err = users[tc.user].Update(t.Context(), obj, client.DryRunAll)
+			}
+			if !tc.refused {
+				require.NoError(t, err)
+				return
+			}
+			require.ErrorContains(t, err, "credential-ids")
+			assert.True(t, refused(err), "%v", err)
+		})
+	}
 }

@@ -64,6 +64,12 @@ const (
 	AnnotationPurge = AnnotationPrefix + "purge"
 )
 
+// AnnotationCredentialIDs is on a binding and says, beside its status, under which
+// ids the broker has credentials of it: that of those in force, of those being made
+// and of older ones not yet revoked. The controllers write it before an id is used,
+// so that a binding restored without its status revokes what is its own.
+const AnnotationCredentialIDs = AnnotationPrefix + "credential-ids"
+
 // Marks on the Secrets of a binding.
 const (
 	// LabelManaged is on every Secret of ours, so that a watch can be narrow.
