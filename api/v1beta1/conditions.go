@@ -72,9 +72,25 @@ const (
 	ReasonOrphanMitigationFailed     = "OrphanMitigationFailed"
 	// ReasonIDInUse: another object has the same id at the same broker.
 	ReasonIDInUse = "ExternalIDInUse"
-	// ReasonUpdateNotSupported: the spec of a provisioned instance changed,
-	// and this version does not send updates.
-	ReasonUpdateNotSupported = "UpdateNotSupported"
+	// Provisioning, UpdatingInstance and Deprovisioning: the broker works on it in
+	// the background.
+	ReasonProvisioning   = "Provisioning"
+	ReasonUpdating       = "UpdatingInstance"
+	ReasonDeprovisioning = "Deprovisioning"
+	// Of updates.
+	ReasonUpdateRequestInFlight = "UpdateInstanceRequestInFlight"
+	ReasonUpdatedSuccessfully   = "InstanceUpdatedSuccessfully"
+	ReasonUpdateCallFailed      = "UpdateInstanceCallFailed"
+	ReasonErrorCallingUpdate    = "ErrorCallingUpdateInstance"
+	// ReasonPollingTimedOut: work in the background was not finished in time.
+	ReasonPollingTimedOut = "ErrorReconciliationRetryTimeout"
+	// ReasonPlanNotUpdatable: the spec asks for another plan, and the plan in
+	// force cannot be changed.
+	ReasonPlanNotUpdatable = "PlanNotUpdatable"
+	// ReasonAdopted: what the broker had under a given id was taken over.
+	ReasonAdopted = "Adopted"
+	// ReasonPaused: an annotation holds all work on the object.
+	ReasonPaused = "Paused"
 	// ReasonSchemaUnusable: the plan's parameter schema cannot be used, so the
 	// parameters went to the broker unchecked. An event, no condition.
 	ReasonSchemaUnusable = "ParameterSchemaUnusable"
@@ -85,8 +101,11 @@ const (
 
 // Reasons of bindings.
 const (
-	ReasonBindingRequestInFlight       = "BindingRequestInFlight"
-	ReasonInjectedBindResult           = "InjectedBindResult"
+	ReasonBindingRequestInFlight = "BindingRequestInFlight"
+	ReasonInjectedBindResult     = "InjectedBindResult"
+	// Binding and Unbinding: the broker works on it in the background.
+	ReasonBinding                      = "Binding"
+	ReasonUnbinding                    = "Unbinding"
 	ReasonBindCallFailed               = "BindCallFailed"
 	ReasonBindingReturnedFailure       = "ServiceBindingReturnedFailure"
 	ReasonErrorInjectingBindResult     = "ErrorInjectingBindResult"

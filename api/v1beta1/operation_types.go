@@ -40,6 +40,16 @@ type Operation struct {
 	// for none.
 	// +optional
 	ParameterChecksum string `json:"parameterChecksum,omitempty"`
+	// MaintenanceVersion is the maintenance_info.version that the request carries.
+	// +optional
+	MaintenanceVersion string `json:"maintenanceVersion,omitempty"`
+	// ContextChecksum is a digest of the context object that the request carries, where
+	// the service wants to hear of its changes.
+	// +optional
+	ContextChecksum string `json:"contextChecksum,omitempty"`
+	// UpdateRequests is the spec's counter of that name when the operation was made.
+	// +optional
+	UpdateRequests int64 `json:"updateRequests,omitempty"`
 	// Generation is the metadata.generation of the spec that the operation was made from.
 	// +optional
 	Generation int64 `json:"generation,omitempty"`
@@ -86,8 +96,12 @@ type Operation struct {
 	// removed at the broker. A broker that refuses such an id is asked under another.
 	// +optional
 	Mitigations int32 `json:"mitigations,omitempty"`
-	// Terminal says that the create must not be tried again until what it depends on
+	// Terminal says that a create or an update must not be tried again until what it depends on
 	// (retryToken) changes; of a mitigation, that it was the last step of such a create.
 	// +optional
 	Terminal bool `json:"terminal,omitempty"`
+	// Unrepeatable says that the broker asked never to be sent this update again
+	// (update_repeatable false); another one may be.
+	// +optional
+	Unrepeatable bool `json:"unrepeatable,omitempty"`
 }

@@ -60,6 +60,17 @@ type ServiceInstanceProperties struct {
 	// UserInfo is the user who caused the operation, as the broker was told.
 	// +optional
 	UserInfo *UserInfo `json:"userInfo,omitempty"`
+	// MaintenanceVersion is the maintenance_info.version of the plan that the instance
+	// was provisioned with or last upgraded to.
+	// +optional
+	MaintenanceVersion string `json:"maintenanceVersion,omitempty"`
+	// ContextChecksum is a digest of the context object (namespace, name, annotations)
+	// as the broker was last told it, where the service wants to hear of its changes.
+	// +optional
+	ContextChecksum string `json:"contextChecksum,omitempty"`
+	// UpdateRequests is the spec's counter of that name as it was last acted upon.
+	// +optional
+	UpdateRequests *int64 `json:"updateRequests,omitempty"`
 }
 
 // ServiceInstanceStatus is what is known of an instance; only the controllers write
@@ -109,6 +120,11 @@ type ServiceInstanceStatus struct {
 	// "Required" (from before the first provision call on), "Succeeded" or "Failed".
 	// +optional
 	DeprovisionStatus DeprovisionStatus `json:"deprovisionStatus,omitempty"`
+	// Unusable says that the broker declared the instance unusable after a failed update
+	// or deprovision (instance_usable false): nothing new is bound to it until an update
+	// succeeds.
+	// +optional
+	Unusable bool `json:"unusable,omitempty"`
 	// DefaultProvisionParameters are the defaults of plan and class that were applied
 	// when the instance was provisioned.
 	// +optional

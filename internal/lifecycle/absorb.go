@@ -14,6 +14,8 @@ type Found struct {
 	// ServiceID and PlanID of what is there; empty where the broker withholds
 	// them.
 	ServiceID, PlanID string
+	// Pending: the broker is still making it.
+	Pending bool
 }
 
 // Reply is the broker's answer.
@@ -22,8 +24,10 @@ type Reply struct {
 	Err error
 	// Existed: 200 to a create, so it was there before, identical.
 	Existed bool
-	// Async: 202, although a synchronous answer was asked for.
+	// Async: 202, the broker goes on in the background.
 	Async bool
+	// Operation is the broker's key for that; may be empty.
+	Operation string
 	// Found is set when the create was refused and a GET shows that something
 	// is there under the id.
 	Found *Found
@@ -47,15 +51,24 @@ type Outcome struct {
 	// Exists, MayExist and CreatedByUs are as in Facts; CreatedByUs is to be
 	// remembered.
 	Exists, MayExist, CreatedByUs bool
+	// Accepted: the broker has carried out what the journal says; it has those
+	// values now.
+	Accepted bool
+	// Adopted is set when what was there before was taken over, unasked, as it is.
+	Adopted *Found
+	// Unusable as in Facts.
+	Unusable bool
+	// Relist: the catalog that the request was made from is out of date.
+	Relist bool
 	// ExternalID is the id in force from now on.
 	ExternalID string
 	// Ready is the condition to show.
 	Ready metav1.ConditionStatus
 	// Reason and Message go with Ready.
 	Reason, Message string
-	// Failed: a user must act.
-	Failed bool
-	Event  *Event
+	// Failed: a user must act. Working: something goes on by itself.
+	Failed, Working bool
+	Event           *Event
 	// Wait is when to look again; 0 means when something changes.
 	Wait time.Duration
 }
@@ -65,16 +78,35 @@ func Absorb(f Facts, op *v1beta1.Operation, r Reply) Outcome {
 	if osb.IsKind(r.Err, osb.KindCanceled) {
 		return Outcome{None: true}
 	}
-	done := *op
-	done.Answered, done.NextAttemptTime = true, nil
-	a := absorber{f: f, op: &done, r: r, e: classify(r.Err)}
-	switch op.Action {
-	case f.Kind.create():
-		return a.create()
-	case v1beta1.ActionMitigate:
-		return a.mitigation()
+	a := absorber{f: f, op: answered(op), r: r, e: classify(r.Err)}
+	var o Outcome
+	switch {
+	case a.e == nil && r.Async && f.Background:
+		o = a.background(r.Operation)
+	case op.Action == f.Kind.create():
+		o = a.create()
+	case op.Action == v1beta1.ActionUpdate:
+		o = a.update()
+	case op.Action == v1beta1.ActionMitigate:
+		o = a.mitigation()
+	default:
+		o = a.removal()
 	}
-	return a.removal()
+	return a.finish(o)
+}
+
+// answered is a journal whose attempt is over.
+func answered(op *v1beta1.Operation) *v1beta1.Operation {
+	done := *op
+	done.Answered, done.NextAttemptTime, done.BrokerOperation, done.PollDeadline = true, nil, nil, nil
+	return &done
+}
+
+// finish fills in what all outcomes have in common.
+func (a absorber) finish(o Outcome) Outcome {
+	o.Relist = osb.IsKind(a.r.Err, osb.KindMaintenanceInfoConflict)
+	o.Working = o.Op != nil && !o.Failed
+	return o
 }
 
 // classify makes sure that every failure has a class: one that is not the
@@ -105,26 +137,44 @@ func (a absorber) create() Outcome {
 	case a.e == nil:
 		return a.created(!a.r.Existed)
 	case a.r.Found != nil && a.matches():
-		return a.created(false)
+		return a.found()
 	case a.e.Lost:
 		a.op.UnreadAttempts++
 	}
 	return a.createFailed()
 }
 
-// matches says whether what is there is what was asked for: then a refusal was
-// only a broker's way to answer a repeat, or an adoption by an id that the user
-// was allowed to give.
+// matches says whether what is there may be taken for what was asked for: then a
+// refusal was only a broker's way to answer a repeat, or this is an adoption, by an
+// id that the user was allowed to give. What somebody else made may have another
+// plan by now; it is taken over as it is.
 func (a absorber) matches() bool {
 	got, want := a.r.Found, a.op
-	mine := a.op.UnreadAttempts > 0 || !a.f.Ours
-	return mine && (got.ServiceID == "" || got.ServiceID == want.ServiceID) && (got.PlanID == "" || got.PlanID == want.PlanID)
+	if got.ServiceID != "" && got.ServiceID != want.ServiceID {
+		return false
+	}
+	if !a.f.Ours {
+		return true
+	}
+	return want.UnreadAttempts > 0 && (got.PlanID == "" || got.PlanID == want.PlanID)
+}
+
+// found takes what a look has shown for the outcome of the create.
+func (a absorber) found() Outcome {
+	if a.r.Found.Pending {
+		return a.retry(a.words().asked(a.op.Action), pending, true) // whether it is what was asked for, the repeat will show
+	}
+	o := a.created(false)
+	if !a.f.Ours {
+		o.Adopted, o.Event.Reason, o.Event.Note = a.r.Found, v1beta1.ReasonAdopted, adopted
+	}
+	return o
 }
 
 func (a absorber) created(seen bool) Outcome {
 	w := a.words()
 	return Outcome{
-		Exists: true, MayExist: true, CreatedByUs: seen || a.f.Ours, ExternalID: a.op.ExternalID,
+		Accepted: true, Exists: true, MayExist: true, CreatedByUs: seen || a.f.Ours, ExternalID: a.op.ExternalID,
 		Ready: metav1.ConditionTrue, Reason: w.created, Message: w.createdMessage,
 		Event: &Event{Reason: w.created, Note: w.createdMessage},
 	}
@@ -158,11 +208,15 @@ func final(e *osb.Error) bool {
 func (a absorber) mayUndo() bool { return a.f.Ours && a.f.Mitigate }
 
 // undo removes what a create may have left, if the id is surely ours; else the
-// create is repeated, which OSB brokers answer alike. seen says that the broker
-// accepted the create, so that the id has become ours.
+// create is repeated, which OSB brokers answer alike, or rests if it is not to be
+// tried again. seen says that the broker accepted the create, so that the id has
+// become ours.
 func (a absorber) undo(reason, message string, seen bool) Outcome {
 	if !a.f.Mitigate || !a.f.Ours && !seen {
 		a.op.UnreadAttempts = max(1, a.op.UnreadAttempts) // it may have been carried out
+		if a.op.Terminal {
+			return a.refusedAs(reason, message, true)
+		}
 		return a.retry(reason, message, true)
 	}
 	op := *a.op
@@ -187,8 +241,11 @@ func (a absorber) anotherID() Outcome {
 // refused rests until the user acts. The journal stays, so that the refusal is
 // known to be of this very request.
 func (a absorber) refused(mayExist bool) Outcome {
-	a.op.Terminal = true
-	reason, message := a.words().failed(a.e), a.failure()
+	return a.refusedAs(a.words().failed(a.e), a.failure(), mayExist)
+}
+
+func (a absorber) refusedAs(reason, message string, mayExist bool) Outcome {
+	a.op.Terminal, a.op.Reason, a.op.Message = true, reason, message
 	return Outcome{
 		Op: a.op, MayExist: mayExist, CreatedByUs: a.f.Ours && mayExist, ExternalID: a.op.ExternalID,
 		Ready: metav1.ConditionFalse, Reason: reason, Message: message, Failed: true,
@@ -201,28 +258,27 @@ func (a absorber) retry(reason, message string, mayExist bool) Outcome {
 	op := *a.op
 	op.Failures++
 	wait := Backoff(op.Failures, op.ExternalID)
+	event := &Event{Warning: true, Reason: reason, Note: message}
 	if a.e != nil {
+		if a.e.Kind == osb.KindBusy {
+			wait = min(wait, maxBusy)
+			reason, event = a.words().asked(op.Action), nil // nothing is wrong
+		}
 		wait = max(wait, a.e.RetryAfter)
 	}
 	op.Reason, op.Message = reason, message
 	at := metav1.NewMicroTime(a.f.Now.Add(wait))
 	op.NextAttemptTime = &at
 	return Outcome{
-		Op: &op, Exists: a.f.Exists, MayExist: mayExist, CreatedByUs: a.f.Ours && mayExist, ExternalID: op.ExternalID,
-		Ready: metav1.ConditionFalse, Reason: reason, Message: message,
-		Event: &Event{Warning: true, Reason: reason, Note: message},
-		Wait:  wait,
+		Op: &op, Exists: a.f.Exists, MayExist: mayExist, CreatedByUs: a.f.Ours && mayExist, Unusable: a.f.Unusable,
+		ExternalID: op.ExternalID, Ready: metav1.ConditionFalse, Reason: reason, Message: message, Event: event, Wait: wait,
 	}
 }
 
 func (a absorber) mitigation() Outcome {
 	w := a.words()
 	if a.e != nil || a.r.Async {
-		o := a.retry(a.op.Reason, a.op.Message, true)
-		o.Message += mitigationFailed(a.e)
-		o.Event = &Event{Warning: true, Reason: v1beta1.ReasonOrphanMitigationFailed, Note: o.Message}
-		o.Reason = w.mitigating
-		return o
+		return a.mitigationFailed(mitigationFailed(a.e))
 	}
 	op := *a.op
 	op.Action, op.UnreadAttempts = a.f.Kind.create(), 0
@@ -230,14 +286,14 @@ func (a absorber) mitigation() Outcome {
 	o := Outcome{
 		Op: &op, ExternalID: op.ExternalID, Ready: metav1.ConditionFalse,
 		Reason: op.Reason, Message: op.Message, Failed: op.Terminal,
-		Event: &Event{Reason: v1beta1.ReasonOrphanMitigationSuccessful, Note: mitigated},
+		Event: &Event{Reason: v1beta1.ReasonOrphanMitigationSuccessful, Note: w.mitigated},
 	}
 	if op.Terminal {
 		return o
 	}
 	if op.Reason == "" { // the spec changed under an attempt without answer
 		op.Failures = 0
-		o.Reason, o.Message = v1beta1.ReasonOrphanMitigationSuccessful, mitigated
+		o.Reason, o.Message = v1beta1.ReasonOrphanMitigationSuccessful, w.mitigated
 		return o
 	}
 	o.Wait = Backoff(op.Failures, op.ExternalID)
@@ -246,21 +302,51 @@ func (a absorber) mitigation() Outcome {
 	return o
 }
 
+// mitigationFailed tries again to remove what a create may have left; the cause
+// of that stays to be seen.
+func (a absorber) mitigationFailed(why string) Outcome {
+	cause, message := a.op.Reason, a.op.Message
+	o := a.retry(cause, message, true)
+	o.Op.Reason, o.Op.Message = cause, message
+	o.Message += why
+	o.Event = &Event{Warning: true, Reason: v1beta1.ReasonOrphanMitigationFailed, Note: o.Message}
+	o.Reason = a.words().mitigating
+	return o
+}
+
 func (a absorber) removal() Outcome {
-	w := a.words()
 	if a.e == nil && !a.r.Async {
-		return Outcome{
-			ExternalID: a.op.ExternalID, Ready: metav1.ConditionFalse, Reason: w.removed, Message: w.removedMessage,
-			Event: &Event{Reason: w.removed, Note: w.removedMessage},
-		}
+		return a.removed()
 	}
 	message := stillDeleting
 	if a.e != nil {
 		message = a.failure()
 	}
-	o := a.retry(w.removeFailed, message, true)
+	return a.removalFailed(message)
+}
+
+func (a absorber) removed() Outcome {
+	w := a.words()
+	return Outcome{
+		ExternalID: a.op.ExternalID, Ready: metav1.ConditionFalse, Reason: w.removed, Message: w.removedMessage,
+		Event: &Event{Reason: w.removed, Note: w.removedMessage},
+	}
+}
+
+// removalFailed tries the removal again, for ever: what is at the broker is owed
+// to somebody.
+func (a absorber) removalFailed(message string) Outcome {
+	o := a.retry(a.words().removeFailed, message, true)
 	// Whether it still works is not known after a failed removal.
 	o.Ready = metav1.ConditionUnknown
+	if a.e != nil && a.e.Kind == osb.KindBusy {
+		o.Ready = metav1.ConditionFalse
+	}
 	o.Exists, o.CreatedByUs = a.f.Exists, a.f.Ours
+	if a.e != nil && isFalse(a.e.InstanceUsable) {
+		o.Unusable = true
+	}
 	return o
 }
+
+func isFalse(b *bool) bool { return b != nil && !*b }

@@ -52,7 +52,7 @@ func facts(change func(*lifecycle.Facts)) lifecycle.Facts {
 
 func TestNextOfAnInstance(t *testing.T) {
 	t.Parallel()
-	const provision, deprovision, mitigate, none = v1beta1.ActionProvision, v1beta1.ActionDeprovision, v1beta1.ActionMitigate, v1beta1.Action("")
+	const provision, update, deprovision, mitigate = v1beta1.ActionProvision, v1beta1.ActionUpdate, v1beta1.ActionDeprovision, v1beta1.ActionMitigate
 	failedOnce := journal(provision, func(o *v1beta1.Operation) { o.Failures, o.NextAttemptTime = 1, at(time.Second) })
 	for name, tc := range map[string]struct {
 		f      func(*lifecycle.Facts)
@@ -67,13 +67,13 @@ func TestNextOfAnInstance(t *testing.T) {
 				f.Wish, f.Blocked = nil, &lifecycle.Problem{Reason: v1beta1.ReasonReferencesNonexistentServicePlan}
 			}, reason: v1beta1.ReasonReferencesNonexistentServicePlan},
 		"one that works rests": {f: func(f *lifecycle.Facts) { f.Exists, f.MayExist, f.Have = true, true, *wish("small") }},
-		"one that works goes on resting when its class vanishes": {
+		"one that works says why what the spec asks for cannot be sent": {
 			f: func(f *lifecycle.Facts) {
-				f.Exists, f.MayExist, f.Have, f.Wish, f.Blocked = true, true, *wish("small"), nil, &lifecycle.Problem{}
-			}},
-		"a changed plan of one that works is said to be unsupported": {
-			f:      func(f *lifecycle.Facts) { f.Exists, f.MayExist, f.Have = true, true, *wish("large") },
-			reason: v1beta1.ReasonUpdateNotSupported},
+				f.Exists, f.MayExist, f.Have, f.Wish = true, true, *wish("small"), nil
+				f.Blocked = &lifecycle.Problem{Reason: v1beta1.ReasonErrorWithParameters}
+			}, reason: v1beta1.ReasonErrorWithParameters},
+		"a changed plan of one that works is an update": {
+			f: func(f *lifecycle.Facts) { f.Exists, f.MayExist, f.Have = true, true, *wish("large") }, action: update},
 		"a failed attempt waits": {f: func(f *lifecycle.Facts) { f.Op = failedOnce }, wait: time.Second},
 		"a failed attempt whose wait is over is made again": {
 			f: func(f *lifecycle.Facts) { f.Op, f.Now = failedOnce, now.Add(time.Second) }, action: provision},
@@ -226,9 +226,9 @@ func TestAbsorbAProvision(t *testing.T) {
 		"401 is tried again and owes nothing": {
 			r: lifecycle.Reply{Err: failure(osb.KindUnauthorized, func(e *osb.Error) { e.StatusCode = 401 })}, next: v1beta1.ActionProvision, reason: v1beta1.ReasonProvisionCallFailed},
 		"ConcurrencyError never mitigates": {
-			r: lifecycle.Reply{Err: failure(osb.KindBusy, func(e *osb.Error) { e.StatusCode = 422 })}, next: v1beta1.ActionProvision, reason: v1beta1.ReasonProvisionCallFailed},
+			r: lifecycle.Reply{Err: failure(osb.KindBusy, func(e *osb.Error) { e.StatusCode = 422 })}, next: v1beta1.ActionProvision, reason: v1beta1.ReasonProvisionRequestInFlight},
 		"ConcurrencyError to a repeat still owes the removal": {
-			op: unread, r: lifecycle.Reply{Err: failure(osb.KindBusy, func(e *osb.Error) { e.StatusCode = 422 })}, may: true, ours: true, next: v1beta1.ActionProvision, reason: v1beta1.ReasonProvisionCallFailed},
+			op: unread, r: lifecycle.Reply{Err: failure(osb.KindBusy, func(e *osb.Error) { e.StatusCode = 422 })}, may: true, ours: true, next: v1beta1.ActionProvision, reason: v1beta1.ReasonProvisionRequestInFlight},
 		"409 under a fresh id is foreign and never touched": {
 			r: lifecycle.Reply{Err: failure(osb.KindConflict, nil)}, next: v1beta1.ActionProvision, fail: true, reason: v1beta1.ReasonBrokerReturnedFailure},
 		"409 under a fresh id is foreign even if it looks alike": {
@@ -242,8 +242,14 @@ func TestAbsorbAProvision(t *testing.T) {
 		"409 to a given id is adopted if it is what was asked for": {
 			f: given, r: lifecycle.Reply{Err: failure(osb.KindConflict, nil), Found: &lifecycle.Found{ServiceID: "svc", PlanID: "small"}},
 			exists: true, may: true, reason: v1beta1.ReasonProvisionedSuccessfully},
-		"409 to a given id with another plan is refused": {
+		"409 to a given id with another plan is adopted as it is": {
 			f: given, r: lifecycle.Reply{Err: failure(osb.KindConflict, nil), Found: &lifecycle.Found{PlanID: "large"}},
+			exists: true, may: true, reason: v1beta1.ReasonProvisionedSuccessfully},
+		"409 to a given id of another service is refused": {
+			f: given, r: lifecycle.Reply{Err: failure(osb.KindConflict, nil), Found: &lifecycle.Found{ServiceID: "other"}},
+			next: v1beta1.ActionProvision, fail: true, reason: v1beta1.ReasonBrokerReturnedFailure},
+		"409 to a given id where a look is not possible is refused": {
+			f: given, r: lifecycle.Reply{Err: failure(osb.KindConflict, nil)},
 			next: v1beta1.ActionProvision, fail: true, reason: v1beta1.ReasonBrokerReturnedFailure},
 		"409 after a mitigation goes on under another id": {
 			op: func(o *v1beta1.Operation) { o.Mitigations = 1 }, r: lifecycle.Reply{Err: failure(osb.KindConflict, nil)},

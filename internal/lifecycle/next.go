@@ -3,7 +3,6 @@ package lifecycle
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/google/uuid"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -12,23 +11,28 @@ import (
 )
 
 // Next decides what to do. The order of the cases is the order of importance:
-// deletion, cleaning up, resting on what works, and only then creating.
+// what the user forbids, deletion, cleaning up, what the broker works on, resting
+// on what works, and only then creating. An edit during an operation waits until
+// that has ended.
 func Next(f Facts) Decision {
 	op := f.Op
 	switch {
+	case f.Deleting && f.Purge:
+		return Decision{Done: true, Purged: f.MayExist}
+	case f.Paused:
+		return blocked(paused(f))
 	case f.Deleting:
 		return nextDelete(f)
 	case op != nil && op.Action == v1beta1.ActionMitigate:
-		if f.Blocked != nil {
-			return blocked(f.Blocked)
-		}
-		return due(f, mitigation(op))
+		return nextMitigation(f)
+	case working(op):
+		return poll(f)
 	case f.Exists:
 		return nextExisting(f)
 	case f.Blocked != nil:
 		return blocked(f.Blocked)
 	case op != nil && op.Terminal && op.RetryToken == f.Token:
-		return Decision{} // refused for good; its condition stands
+		return refusal(op)
 	case unsure(op) && f.Ours && f.Mitigate && !f.Wish.same(requestOf(op)):
 		// An attempt with other values may have gone through: two wishes under
 		// one id must not meet.
@@ -44,33 +48,98 @@ func blocked(p *Problem) Decision {
 	return Decision{Problem: p, Wait: p.Recheck}
 }
 
+// refusal rests on what the broker refused; it goes on being shown.
+func refusal(op *v1beta1.Operation) Decision {
+	if op.Reason == "" {
+		return Decision{} // its condition stands
+	}
+	return Decision{Problem: &Problem{Reason: op.Reason, Message: op.Message, Final: true}}
+}
+
 // nextDelete: once a create may have reached the broker its removal is owed,
 // whatever state the create is in (OSB 2.17, P104).
 func nextDelete(f Facts) Decision {
+	op := f.Op
 	switch {
 	case !f.MayExist:
 		return Decision{Done: true}
-	case f.Retain && (f.Exists || !f.Ours):
+	case f.Retain && (f.Exists || !f.Ours || creating(f)):
 		return Decision{Done: true, Retained: true}
+	case f.Blocked != nil && len(f.Dependents) == 0:
+		return blocked(f.Blocked)
+	case working(op) && op.Action == f.Kind.remove():
+		return poll(f)
 	case len(f.Dependents) > 0:
 		return Decision{Problem: blockedBy(f.Dependents)}
-	case f.Blocked != nil:
-		return blocked(f.Blocked)
 	}
 	r := f.Have
-	if op := f.Op; op != nil && !f.Exists {
+	if op != nil && !f.Exists {
 		r = requestOf(op)
 	}
 	r.ExternalID = f.ExternalID
 	return due(f, Decision{Action: f.Kind.remove(), Request: r})
 }
 
-// nextExisting rests, or says that a change of the spec is not sent.
-func nextExisting(f Facts) Decision {
-	if f.Kind == Binding || f.Wish == nil || f.Wish.same(f.Have) {
-		return Decision{}
+// creating says that the broker accepted a create and works on it.
+func creating(f Facts) bool {
+	return working(f.Op) && f.Op.Action == f.Kind.create()
+}
+
+func nextMitigation(f Facts) Decision {
+	switch {
+	case f.Blocked != nil:
+		return blocked(f.Blocked)
+	case working(f.Op):
+		return poll(f)
 	}
-	return Decision{Problem: &Problem{Reason: v1beta1.ReasonUpdateNotSupported, Message: "The instance works as it was provisioned. The spec asks for another plan or other parameters since, and this version sends no updates: put the spec back, or make a new instance."}}
+	return due(f, Decision{Action: v1beta1.ActionMitigate, Request: requestOf(f.Op)})
+}
+
+// nextExisting rests, or brings what exists to what the spec asks for now.
+func nextExisting(f Facts) Decision {
+	op := f.Op
+	updating := op != nil && op.Action == v1beta1.ActionUpdate
+	switch {
+	case f.Kind == Binding:
+		return Decision{}
+	case f.Blocked != nil:
+		return blocked(f.Blocked)
+	case f.Wish == nil:
+		return Decision{}
+	case f.Wish.settledBy(f.Have) && !(updating && unsure(op)):
+		return Decision{Clear: updating} // a refused update that was taken back is settled too
+	case updating && op.Terminal && op.RetryToken == f.Token, updating && op.Unrepeatable && f.Wish.settledBy(requestOf(op)):
+		return refusal(op)
+	}
+	r := *f.Wish
+	r.ExternalID = f.ExternalID
+	return due(f, Decision{Action: v1beta1.ActionUpdate, Request: r})
+}
+
+// working says that the broker has promised to carry the operation out in the
+// background.
+func working(op *v1beta1.Operation) bool {
+	return op != nil && op.Answered && op.BrokerOperation != nil
+}
+
+// poll asks how an operation is getting on, when it is time.
+func poll(f Facts) Decision {
+	if f.Blocked != nil {
+		return blocked(f.Blocked)
+	}
+	op := f.Op
+	at := f.NextPoll
+	if at.IsZero() && op.NextAttemptTime != nil {
+		at = op.NextAttemptTime.Time
+	}
+	if wait := at.Sub(f.Now); !at.IsZero() && wait > 0 {
+		return Decision{Wait: wait}
+	}
+	r := requestOf(op)
+	if op.Action == v1beta1.ActionUpdate {
+		r.PlanID = f.Have.PlanID // the one before the update (OSB 2.17, P43)
+	}
+	return Decision{Action: op.Action, Request: r, Poll: true}
 }
 
 // due holds an action back while the wait after a failure lasts. The wait ends
@@ -86,10 +155,6 @@ func due(f Facts, d Decision) Decision {
 	return d
 }
 
-func mitigation(op *v1beta1.Operation) Decision {
-	return Decision{Action: v1beta1.ActionMitigate, Request: requestOf(op)}
-}
-
 // unsure says whether attempts of op may have reached the broker without an
 // answer that was read.
 func unsure(op *v1beta1.Operation) bool {
@@ -98,8 +163,8 @@ func unsure(op *v1beta1.Operation) bool {
 
 func requestOf(op *v1beta1.Operation) Request {
 	return Request{
-		ExternalID: op.ExternalID, ServiceID: op.ServiceID, PlanID: op.PlanID,
-		Checksum: op.ParameterChecksum, Generation: op.Generation,
+		ExternalID: op.ExternalID, ServiceID: op.ServiceID, PlanID: op.PlanID, Checksum: op.ParameterChecksum,
+		Maintenance: op.MaintenanceVersion, Context: op.ContextChecksum, Updates: op.UpdateRequests, Generation: op.Generation,
 	}
 }
 
@@ -117,11 +182,11 @@ func blockedBy(names []string) *Problem {
 // Intent is the journal entry for d, to be saved before the call. attemptID
 // must be new.
 func Intent(f Facts, d Decision, attemptID string) *v1beta1.Operation {
+	r := d.Request
 	op := &v1beta1.Operation{
-		Action: d.Action, AttemptID: attemptID, ExternalID: d.Request.ExternalID,
-		ServiceID: d.Request.ServiceID, PlanID: d.Request.PlanID,
-		ParameterChecksum: d.Request.Checksum, Generation: d.Request.Generation,
-		StartTime: metav1.NewTime(f.Now), IntentTime: metav1.NewMicroTime(f.Now), RetryToken: f.Token,
+		Action: d.Action, AttemptID: attemptID, ExternalID: r.ExternalID, ServiceID: r.ServiceID, PlanID: r.PlanID,
+		ParameterChecksum: r.Checksum, MaintenanceVersion: r.Maintenance, ContextChecksum: r.Context, UpdateRequests: r.Updates,
+		Generation: r.Generation, StartTime: metav1.NewTime(f.Now), IntentTime: metav1.NewMicroTime(f.Now), RetryToken: f.Token,
 	}
 	was := f.Op
 	if was == nil {
@@ -145,21 +210,4 @@ func Intent(f Facts, d Decision, attemptID string) *v1beta1.Operation {
 // broker refuses an id that it has seen before (OSB 2.17, pitfall 4).
 func NextID(baseID string, mitigations int32) string {
 	return uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "%s/%d", baseID, mitigations)).String()
-}
-
-const (
-	firstBackoff = 2 * time.Second
-	maxBackoff   = 5 * time.Minute
-)
-
-// Backoff is how long to wait after the given number of failures in a row: 2 s,
-// doubling, at most 5 minutes. Up to a fifth is taken off, by seed, so that
-// objects that failed together do not return together.
-func Backoff(failures int32, seed string) time.Duration {
-	d := maxBackoff
-	if failures < 9 { // 2 s << 8 is beyond the cap
-		d = min(maxBackoff, firstBackoff<<max(0, failures-1))
-	}
-	h := uuid.NewSHA1(uuid.NameSpaceOID, fmt.Appendf(nil, "%s/%d", seed, failures))
-	return d - time.Duration(h[0])*d/(5*256)
 }
