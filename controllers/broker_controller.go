@@ -90,6 +90,7 @@ func (r *BrokerReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 // refreshAndSave fetches the catalog, takes it over and saves how that went. It
 // says when to look again.
 func (r *BrokerReconciler) refreshAndSave(ctx context.Context, b broker, c *osb.Client, token string) (time.Duration, error) {
+	r.Calls.catalogFetched(b)
 	before, began := b.deepCopy(), r.Clock.Now()
 	err := r.refresh(ctx, b, c, token)
 	r.Metrics.fetched(b, r.Clock.Since(began), err)
@@ -130,7 +131,7 @@ func (r *BrokerReconciler) due(b broker, token string) (time.Duration, bool) {
 	// A failure waits only while spec and Secret are those that failed.
 	attempted := s.ObservedGeneration == b.GetGeneration() && s.RetryToken == token
 	switch {
-	case !attempted, b.GetAnnotations()[v1beta1.AnnotationReconcile] != s.LastHandledReconcile:
+	case !attempted, b.GetAnnotations()[v1beta1.AnnotationReconcile] != s.LastHandledReconcile, r.Calls.catalogStale(b):
 		return 0, true
 	case s.NextAttemptTime != nil:
 		return until(s.NextAttemptTime.Time)

@@ -267,6 +267,32 @@ func (c *Calls) retryNow(b broker) {
 	c.wakeAll(l.admit(c.clock.Now()))
 }
 
+// askCatalog has the catalog of a broker fetched again, because the broker said
+// that what it was asked by is out of date.
+func (c *Calls) askCatalog(b broker) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lane(brokerKey(b.kind, b.GetNamespace(), b.GetName())).stale = true
+	c.brokers[b.kind].wake(client.ObjectKeyFromObject(b.Object), 0)
+}
+
+// catalogStale says whether askCatalog was called since the last catalogFetched.
+func (c *Calls) catalogStale(b broker) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	l := c.lanes[brokerKey(b.kind, b.GetNamespace(), b.GetName())]
+	return l != nil && l.stale
+}
+
+// catalogFetched says that a fetch begins, which answers all who asked before.
+func (c *Calls) catalogFetched(b broker) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if l := c.lanes[brokerKey(b.kind, b.GetNamespace(), b.GetName())]; l != nil {
+		l.stale = false
+	}
+}
+
 // forget drops what is known of a broker that is gone.
 func (c *Calls) forget(b broker) {
 	c.mu.Lock()

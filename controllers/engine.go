@@ -10,6 +10,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
@@ -38,6 +39,11 @@ type Engine struct {
 	// the leader's renew deadline less one retry period: a process that was
 	// frozen for longer may not be the leader any more.
 	IntentTTL time.Duration
+	// MaxPolling is how long brokers may work in the background where a plan does
+	// not say less.
+	MaxPolling time.Duration
+
+	polls polls
 }
 
 // target is an instance or a binding on its way through one pass. Its methods
@@ -65,6 +71,13 @@ type target interface {
 	home() (broker, *waker)
 }
 
+// poller is a target whose broker may work in the background.
+type poller interface {
+	// poll asks how the operation of the journal is getting on; planID is the one
+	// that the broker knows.
+	poll(ctx context.Context, op *v1beta1.Operation, planID string) lifecycle.Progress
+}
+
 // run is one pass over a target.
 func (e *Engine) run(ctx context.Context, t target) (ctrl.Result, error) {
 	obj := t.object()
@@ -82,12 +95,16 @@ func (e *Engine) run(ctx context.Context, t target) (ctrl.Result, error) {
 	next := lifecycle.Next(facts)
 	switch {
 	case next.Done:
-		return ctrl.Result{}, e.release(ctx, t, next.Retained)
+		return ctrl.Result{}, e.release(ctx, t, next)
 	case next.Action == "":
 		return e.rest(ctx, t, facts, next, before)
 	}
 	b, w := t.home()
 	place, wait, paused := e.Calls.reserve(b, obj, w)
+	if place != nil && next.Poll {
+		place.run(ctx, func(ctx context.Context) (time.Duration, error) { return e.ask(ctx, t, facts, next) })
+		return ctrl.Result{}, nil
+	}
 	if place != nil {
 		return e.act(ctx, t, facts, next, place)
 	}
@@ -101,9 +118,15 @@ func (e *Engine) run(ctx context.Context, t target) (ctrl.Result, error) {
 
 // rest ends a pass in which the broker is not asked.
 func (e *Engine) rest(ctx context.Context, t target, f lifecycle.Facts, next lifecycle.Decision, before client.Object) (ctrl.Result, error) {
+	if next.Clear {
+		_, journal := t.status()
+		*journal = nil
+	}
+	status, _ := t.status()
+	was := readyOf(status)
 	if s := t.rest(f, next.Problem); s != nil {
 		e.show(t, *s)
-		e.tellProblem(before, t, next.Problem)
+		e.tellProblem(was, t, next.Problem)
 	}
 	return ctrl.Result{RequeueAfter: next.Wait}, e.save(ctx, before, t.object())
 }
@@ -138,20 +161,54 @@ func (e *Engine) carryOut(ctx context.Context, t target, f lifecycle.Facts, op *
 	if out.None {
 		return 0, nil
 	}
-	obj := t.object()
+	e.apply(t, op, out)
+	return out.Wait, e.conclude(ctx, t, op, out)
+}
+
+// ask polls the broker, and saves what that changes.
+func (e *Engine) ask(ctx context.Context, t target, f lifecycle.Facts, next lifecycle.Decision) (time.Duration, error) {
+	p, ok := t.(poller)
+	if !ok {
+		return 0, fmt.Errorf("%T waits for work in the background and cannot ask for it", t)
+	}
+	obj, op := t.object(), f.Op
+	before := copyOf(obj)
+	out := lifecycle.AbsorbPoll(f, op, p.poll(ctx, op, next.Request.PlanID))
+	if out.None {
+		return 0, nil
+	}
+	e.apply(t, op, out)
+	e.polls.set(obj.GetUID(), out.Op, e.Clock.Now().Add(out.Wait))
+	if equality.Semantic.DeepEqual(before, obj) {
+		return out.Wait, nil
+	}
+	return out.Wait, e.conclude(ctx, t, op, out)
+}
+
+// apply mirrors an outcome into the object.
+func (e *Engine) apply(t target, op *v1beta1.Operation, out lifecycle.Outcome) {
 	_, journal := t.status()
 	*journal = out.Op
 	t.settle(op, out)
 	e.show(t, state{
 		ready: out.Ready, reason: out.Reason, message: out.Message, failed: out.Failed,
-		working: out.Ready != metav1.ConditionTrue, mitigating: out.Op != nil && out.Op.Action == v1beta1.ActionMitigate,
+		working: out.Working, mitigating: out.Op != nil && out.Op.Action == v1beta1.ActionMitigate,
 	})
+}
+
+// conclude saves an outcome and tells about it.
+func (e *Engine) conclude(ctx context.Context, t target, op *v1beta1.Operation, out lifecycle.Outcome) error {
+	obj := t.object()
 	if err := e.saveOutcome(ctx, obj, op.AttemptID); err != nil {
-		return 0, err
+		return err
 	}
 	ctrl.LoggerFrom(ctx).Info("Broker answered", "action", op.Action, "reason", out.Reason, "externalID", op.ExternalID)
 	e.tell(obj, op.Action, out.Event)
-	return out.Wait, nil
+	if out.Relist {
+		b, _ := t.home()
+		e.Calls.askCatalog(b)
+	}
+	return nil
 }
 
 // ensureIdentity makes sure that the finalizer and an id are on the live object
@@ -173,15 +230,20 @@ func (e *Engine) ensureIdentity(ctx context.Context, t target) (ready bool, err 
 
 // release lets a deleted object go: first what it holds in the cluster, then
 // the finalizer.
-func (e *Engine) release(ctx context.Context, t target, retained bool) error {
+func (e *Engine) release(ctx context.Context, t target, d lifecycle.Decision) error {
 	obj := t.object()
 	if err := t.release(ctx); err != nil {
 		return err
 	}
-	if retained {
+	switch {
+	case d.Retained:
 		e.tell(obj, v1beta1.ActionDeprovision, &lifecycle.Event{Reason: v1beta1.ReasonRetained,
 			Note: "The object goes; what it stands for stays at the broker, as its deletion policy says."})
+	case d.Purged:
+		e.tell(obj, v1beta1.ActionDeprovision, &lifecycle.Event{Warning: true, Reason: v1beta1.ReasonPurged,
+			Note: "The object goes without its broker being asked, as the annotation " + v1beta1.AnnotationPurge + " says; what it stands for may be there still, for the platform team to remove."})
 	}
+	e.polls.set(obj.GetUID(), nil, time.Time{})
 	before := copyOf(obj)
 	controllerutil.RemoveFinalizer(obj, v1beta1.Finalizer)
 	err := e.Patch(ctx, obj, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))
@@ -253,6 +315,14 @@ func statusJSON(obj client.Object) (json.RawMessage, error) {
 	return holder.Status, nil
 }
 
+// readyOf is the Ready condition, or the zero one.
+func readyOf(s *v1beta1.CommonStatus) metav1.Condition {
+	if c := apimeta.FindStatusCondition(s.Conditions, v1beta1.ConditionReady); c != nil {
+		return *c
+	}
+	return metav1.Condition{}
+}
+
 func (e *Engine) show(t target, s state) {
 	status, _ := t.status()
 	status.LastHandledReconcile = t.object().GetAnnotations()[v1beta1.AnnotationReconcile]
@@ -260,8 +330,10 @@ func (e *Engine) show(t target, s state) {
 }
 
 // tellProblem sends an event when what stands in the way has changed.
-func (e *Engine) tellProblem(before client.Object, t target, p *lifecycle.Problem) {
-	if p == nil || equality.Semantic.DeepEqual(before, t.object()) {
+func (e *Engine) tellProblem(was metav1.Condition, t target, p *lifecycle.Problem) {
+	status, _ := t.status()
+	is := readyOf(status)
+	if p == nil || was.Reason == is.Reason && was.Message == is.Message {
 		return
 	}
 	e.tell(t.object(), "Resolve", &lifecycle.Event{Warning: true, Reason: p.Reason, Note: p.Message})

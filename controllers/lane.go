@@ -30,6 +30,8 @@ type limits struct {
 type lane struct {
 	limits
 	circuit circuit
+	// stale: somebody was told that the broker's catalog is another one by now.
+	stale bool
 	// epoch counts the broker's registrations; what older ones report is void.
 	epoch   int
 	running int

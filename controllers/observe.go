@@ -115,7 +115,7 @@ func (e *Engine) tellUnchecked(obj client.Object, action v1beta1.Action, unusabl
 // retryToken is a digest of all that a new attempt depends on.
 func retryToken(connection string, w lifecycle.Request, annotations map[string]string) string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%s\n%d\n%s\n%s\n%s\n%s", connection, w.Generation, w.ServiceID, w.PlanID, w.Checksum, annotations[v1beta1.AnnotationReconcile])
+	fmt.Fprintf(h, "%s\n%d\n%s\n%s\n%s\n%s\n%s", connection, w.Generation, w.ServiceID, w.PlanID, w.Checksum, w.Maintenance, annotations[v1beta1.AnnotationReconcile])
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 

@@ -111,6 +111,34 @@ func (e *Engine) resolved(ctx context.Context, i *v1beta1.ServiceInstance) (offe
 	return o, nil
 }
 
+// maintenance is the version that the plan is at; "" if it has none.
+func (o offering) maintenance() string {
+	if o.plan.Spec == nil || o.plan.Spec.MaintenanceInfo == nil {
+		return ""
+	}
+	return o.plan.Spec.MaintenanceInfo.Version
+}
+
+// planChangeable says whether the plan whose OSB id is given may be left for
+// another one: by its own word, else by the class's (OSB 2.17, P80). A plan that
+// is gone forbids nothing: the broker has the last word.
+func (e *Engine) planChangeable(ctx context.Context, o offering, namespace, planID string) (bool, error) {
+	plans, err := market.Plans(ctx, e, o.class, namespace)
+	if err != nil {
+		return false, fmt.Errorf("look for the plan in force: %w", err)
+	}
+	for _, p := range plans {
+		if p.Spec.ExternalID != planID {
+			continue
+		}
+		if p.Spec.PlanUpdatable != nil {
+			return *p.Spec.PlanUpdatable, nil
+		}
+		return o.class.Spec.PlanUpdatable, nil
+	}
+	return true, nil
+}
+
 // bindable is the plan's word, else the class's; what is gone forbids nothing.
 func (o offering) bindable() bool {
 	if o.plan.Spec != nil && o.plan.Spec.Bindable != nil {

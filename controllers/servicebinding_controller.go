@@ -68,6 +68,7 @@ func (b *binding) observe(ctx context.Context) (lifecycle.Facts, error) {
 	b.identity().settle()
 	f := lifecycle.Facts{
 		Kind: lifecycle.Binding, Now: b.r.Clock.Now(), Deleting: !b.DeletionTimestamp.IsZero(),
+		Paused: b.Annotations[v1beta1.AnnotationPaused] == annotationOn, Purge: b.Annotations[v1beta1.AnnotationPurge] == annotationOn,
 		Exists: s.Binding != nil, MayExist: s.UnbindStatus == v1beta1.UnbindStatusRequired,
 		Ours:       s.ExternalIDOrigin == v1beta1.ExternalIDGenerated || s.CreatedByUs,
 		ExternalID: s.ExternalID, BaseID: b.Spec.ExternalID, Op: s.Operation, Mitigate: true,
@@ -158,6 +159,9 @@ func (b *binding) findInstance(ctx context.Context, _ *lifecycle.Facts) (*lifecy
 		// be a write and an event of the binding too.
 		return &lifecycle.Problem{Reason: v1beta1.ReasonErrorInstanceNotReady, Message: fmt.Sprintf(
 			"Instance %q is not provisioned yet; the binding goes on as soon as it is. Its conditions say what it waits for: kubectl describe serviceinstance %s.", name, name)}, nil
+	case i.Status.Unusable:
+		return &lifecycle.Problem{Reason: v1beta1.ReasonErrorInstanceNotReady, Message: fmt.Sprintf(
+			"The broker says that instance %q cannot be used since an update or a deletion of it failed; the binding goes on as soon as an update succeeds. Its conditions say more: kubectl describe serviceinstance %s.", name, name)}, nil
 	}
 	return nil, nil
 }
@@ -314,10 +318,21 @@ func (b *binding) showLeftOut() {
 
 func (b *binding) rest(f lifecycle.Facts, p *lifecycle.Problem) *state {
 	if p == nil {
-		return nil
+		return b.resumed(f)
+	}
+	if p.Idle {
+		return &state{ready: readyUnless(!f.Exists || f.Deleting), reason: p.Reason, message: p.Message}
 	}
 	return &state{
-		ready: metav1.ConditionFalse, reason: p.Reason, message: p.Message, failed: userMustAct(p.Reason) && !f.Deleting, working: true,
+		ready: metav1.ConditionFalse, reason: p.Reason, message: p.Message, failed: (p.Final || userMustAct(p.Reason)) && !f.Deleting, working: true,
 		mitigating: f.Op != nil && f.Op.Action == v1beta1.ActionMitigate,
 	}
+}
+
+// resumed is the state of a binding that works and is no longer held.
+func (b *binding) resumed(f lifecycle.Facts) *state {
+	if !f.Exists || f.Deleting || readyOf(&b.Status.CommonStatus).Reason != v1beta1.ReasonPaused {
+		return nil
+	}
+	return &state{ready: metav1.ConditionTrue, reason: v1beta1.ReasonInjectedBindResult, message: "The credentials are stored."}
 }

@@ -41,6 +41,9 @@ type Options struct {
 	RelistInterval time.Duration
 	// IntentTTL is how old a saved intent may be when its call begins.
 	IntentTTL time.Duration
+	// MaxPolling is how long brokers may work in the background; a week if 0. A plan
+	// may say less (maximum_polling_duration).
+	MaxPolling time.Duration
 	// BrokerConcurrency is how many requests a broker gets at a time that names no
 	// number, and BrokerRate how many begin in a second.
 	BrokerConcurrency, BrokerRate int
@@ -87,6 +90,9 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
+	if o.MaxPolling <= 0 {
+		o.MaxPolling = 7 * 24 * time.Hour
+	}
 	if err := addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
 		return err
 	}
@@ -97,7 +103,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	clients := &Clients{Reader: mgr.GetClient(), Timeout: o.OSBTimeout, Addresses: o.Addresses, Observers: []func(broker) osb.Observer{calls.observer, o.Metrics.observer}}
 	engine := &Engine{
 		Client: mgr.GetClient(), Clients: clients, Calls: calls, Recorder: mgr.GetEventRecorder("service-catalog"),
-		Clock: o.Clock, ClusterID: o.ClusterID, IntentTTL: o.IntentTTL,
+		Clock: o.Clock, ClusterID: o.ClusterID, IntentTTL: o.IntentTTL, MaxPolling: o.MaxPolling,
 	}
 	s := setup{mgr: mgr, read: mgr.GetClient(), concurrent: max(1, o.Concurrent)}
 	for _, kind := range []string{kindClusterBroker, kindBroker} {

@@ -11,6 +11,9 @@ const (
 	// ConditionOrphanMitigation says that a resource which may have been left
 	// at the broker is being removed there.
 	ConditionOrphanMitigation = "OrphanMitigation"
+	// ConditionAdopted says that what the broker had under a given id was taken
+	// over as it is, and how it differs from the spec as far as that is known.
+	ConditionAdopted = "Adopted"
 	// ConditionReconciling is True while work is going on.
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is True while somebody must act before work goes on.
@@ -89,6 +92,8 @@ const (
 	ReasonPlanNotUpdatable = "PlanNotUpdatable"
 	// ReasonAdopted: what the broker had under a given id was taken over.
 	ReasonAdopted = "Adopted"
+	// ReasonAdoptedPlanDiffers: so it was, and its plan is not the spec's.
+	ReasonAdoptedPlanDiffers = "PlanDiffers"
 	// ReasonPaused: an annotation holds all work on the object.
 	ReasonPaused = "Paused"
 	// ReasonSchemaUnusable: the plan's parameter schema cannot be used, so the
@@ -97,6 +102,8 @@ const (
 	// ReasonRetained: the object is gone, and what it stood for is still at
 	// the broker, because deletionPolicy says Retain.
 	ReasonRetained = "Retained"
+	// ReasonPurged: the object was let go without its broker being asked.
+	ReasonPurged = "Purged"
 )
 
 // Reasons of bindings.

@@ -45,6 +45,7 @@ type controllersOptions struct {
 	brokerRate        int
 	osbTimeout        time.Duration
 	relistInterval    time.Duration
+	maxPolling        time.Duration
 	allowLoopback     bool
 	deniedRanges      []string
 }
@@ -73,6 +74,7 @@ func (o *controllersOptions) bind(f *pflag.FlagSet) {
 	f.IntVar(&o.brokerConcurrency, "broker-concurrency", 10, "requests at a time to a broker that names no number")
 	f.IntVar(&o.brokerRate, "broker-rate", 50, "requests that begin in a second at a broker that names no number")
 	f.DurationVar(&o.osbTimeout, "osb-timeout", time.Minute, "time for one request to a broker that names none")
+	f.DurationVar(&o.maxPolling, "max-polling-duration", 7*24*time.Hour, "time that a broker may work in the background on one request, where its plan does not say less")
 	f.DurationVar(&o.relistInterval, "relist-interval", 24*time.Hour, "time between fetches of a catalog whose broker names none")
 	f.BoolVar(&o.allowLoopback, "allow-loopback-brokers", false, "let brokers be on this very host, as in tests; link-local and metadata addresses stay refused")
 	f.StringArrayVar(&o.deniedRanges, "deny-broker-range", nil, "range of addresses in which no broker may be, such as 10.96.0.0/12 (repeatable)")
@@ -133,7 +135,7 @@ func (o *controllersOptions) run(ctx context.Context, log io.Writer) error {
 		return err
 	}
 	if err := controllers.Setup(ctx, mgr, controllers.Options{
-		ClusterID: id, Concurrent: o.concurrent, OSBTimeout: o.osbTimeout, Addresses: addresses, RelistInterval: o.relistInterval,
+		ClusterID: id, Concurrent: o.concurrent, OSBTimeout: o.osbTimeout, Addresses: addresses, RelistInterval: o.relistInterval, MaxPolling: o.maxPolling,
 		BrokerConcurrency: o.brokerConcurrency, BrokerRate: o.brokerRate, IntentTTL: renewDeadline - retryPeriod, Metrics: observed,
 	}); err != nil {
 		return err

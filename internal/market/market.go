@@ -108,6 +108,12 @@ func classesNamed(ctx context.Context, r client.Reader, w resolve.Wanted, namesp
 	return collect(list, classOf)
 }
 
+// Plans are the plans of a class, those that the broker removed included; in a
+// namespace where the class is namespaced.
+func Plans(ctx context.Context, r client.Reader, c resolve.Class, namespace string) ([]resolve.Plan, error) {
+	return plansOf(ctx, r, c, namespace)
+}
+
 func plansOf(ctx context.Context, r client.Reader, c resolve.Class, namespace string) ([]resolve.Plan, error) {
 	opts := []client.ListOption{client.MatchingFields{indexPlanClass: c.Name}, client.InNamespace(namespace)}
 	var list client.ObjectList = &v1beta1.ServicePlanList{}

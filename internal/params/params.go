@@ -2,8 +2,6 @@ package params
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -56,19 +54,7 @@ func Merge(sources ...Source) (Merged, error) {
 			}
 		}
 	}
-	if len(all) == 0 {
-		return Merged{}, nil
-	}
-	full, err := encode(all)
-	if err != nil {
-		return Merged{}, err
-	}
-	redacted, err := encode(shown)
-	if err != nil {
-		return Merged{}, err
-	}
-	sum := sha256.Sum256(full)
-	return Merged{JSON: full, Redacted: redacted, Checksum: hex.EncodeToString(sum[:])}, nil
+	return merged(all, shown)
 }
 
 // errNotObject names no content: it may be a Secret's.
