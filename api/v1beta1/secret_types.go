@@ -16,7 +16,26 @@ const (
 )
 
 // SecretTemplate shapes the Secret of a binding.
+//
+// Labels, annotations and stringData are Go templates. They see .type, .provider,
+// .binding (name, namespace, id) and .instance (name, namespace, id, class, plan,
+// tags); stringData also sees the credentials, as they are after secretTransforms, as
+// .credentials and each by its name where that is not taken. A key that is missing
+// stops the binding with a condition. Numbers are text there, and null is nothing.
+//
+// The functions are and, or, not, eq, ne, lt, le, gt, ge, len, index, slice, print,
+// println, printf (without widths), b64enc, b64dec, quote, squote, upper, lower, trim,
+// trimPrefix, trimSuffix, hasPrefix, hasSuffix, contains, replace, split, join, default,
+// required, hasKey, keys, toJson, fromJson, toString, urlquery and urlpath.
+// +kubebuilder:validation:XValidation:rule=`!has(self.type) || !(self.type in ["kubernetes.io/service-account-token", "bootstrap.kubernetes.io/token"])`,fieldPath=`.type`,message="spec.secretTemplate.type cannot be one by which Kubernetes puts tokens into a Secret; leave it out or use another."
+// +kubebuilder:validation:XValidation:rule=`!has(self.jsonKey) || !has(self.vcapServicesKey) || self.jsonKey != self.vcapServicesKey`,fieldPath=`.vcapServicesKey`,message="spec.secretTemplate.jsonKey and vcapServicesKey cannot be the same key; choose another for one of them."
 type SecretTemplate struct {
+	// Type of the Secret, such as "kubernetes.io/basic-auth". It is set when the Secret
+	// is created. Default is "servicebinding.io/" and the type of the service.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	Type string `json:"type,omitempty"`
 	// Labels for the Secret, beside those that it has anyway.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=100
@@ -26,10 +45,27 @@ type SecretTemplate struct {
 	// +kubebuilder:validation:MaxProperties=100
 	Annotations map[string]string `json:"annotations,omitempty"`
 	// StringData maps a key of the Secret to a Go template over the credentials, such as
-	// {"url": "postgres://{{ .host }}:{{ .port }}"}.
+	// {"url": "postgres://{{ .host }}:{{ .port }}"}. What the credentials have under that
+	// key is overwritten.
 	// +optional
 	// +kubebuilder:validation:MaxProperties=100
 	StringData map[string]string `json:"stringData,omitempty"`
+	// JSONKey is a key that is to hold all credentials as one JSON object, such as
+	// "credentials.json"; the credentials have no keys of their own then. Default is a
+	// key for each credential.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
+	JSONKey string `json:"jsonKey,omitempty"`
+	// VCAPServicesKey is a key that is to hold what Cloud Foundry puts into
+	// VCAP_SERVICES, with this binding in it, beside all other keys; mostly
+	// "VCAP_SERVICES". Default is none.
+	// +optional
+	// +kubebuilder:validation:MinLength=1
+	// +kubebuilder:validation:MaxLength=253
+	// +kubebuilder:validation:Pattern=`^[-._a-zA-Z0-9]+$`
+	VCAPServicesKey string `json:"vcapServicesKey,omitempty"`
 }
 
 // SecretTransform changes the credentials; exactly one member is set.

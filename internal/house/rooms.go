@@ -68,6 +68,8 @@ var rooms = []Room{
 	{Path: "internal/lifecycle", Pure: true, Rooms: []string{"api/v1beta1", "osb"},
 		Packages: with(apiTypes, Std, "github.com/google/uuid")},
 	{Path: "internal/rotation", Pure: true, Rooms: []string{"api/v1beta1"}, Packages: with(apiTypes, Std)},
+	{Path: "internal/credentials", Pure: true, Rooms: []string{"api/v1beta1"},
+		Packages: with(apiTypes, Std, "k8s.io/client-go/util/jsonpath")},
 	{Path: "internal/inject", Pure: true, Rooms: []string{"api/v1beta1"},
 		Packages: with(apiTypes, Std, "github.com/go-json-experiment/json/jsontext")},
 
@@ -75,7 +77,7 @@ var rooms = []Room{
 	{Path: "internal/market", Rooms: []string{"api/v1beta1", "internal/resolve"}, Packages: with(kubernetes, Std)},
 
 	{Path: "controllers", Packages: with(kubernetes, Std, "github.com/google/uuid", "golang.org/x/time/rate"),
-		Rooms: []string{"api/v1beta1", "osb", "internal/params", "internal/resolve", "internal/lifecycle", "internal/rotation", "internal/inject", "internal/market"}},
+		Rooms: []string{"api/v1beta1", "osb", "internal/params", "internal/credentials", "internal/resolve", "internal/lifecycle", "internal/rotation", "internal/inject", "internal/market"}},
 	{Path: "webhook", Packages: with(kubernetes, Std, "github.com/google/uuid", "gomodules.xyz/jsonpatch/v2"),
 		Rooms: []string{"api/v1beta1", "internal/inject", "internal/market", "internal/params", "internal/resolve"}},
 	{Path: "certs", Packages: with(kubernetes, Std, "golang.org/x/time/rate")},
