@@ -90,5 +90,5 @@ func TestPoliciesPassTheTypeCheck(t *testing.T) {
 			assert.Empty(t, policy.Status.TypeChecking.ExpressionWarnings, policy.Name)
 		}
 	}
-	assert.Equal(t, 8, seen)
+	assert.Equal(t, 9, seen)
 }

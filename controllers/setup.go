@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"golang.org/x/time/rate"
 	corev1 "k8s.io/api/core/v1"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -125,6 +126,12 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err := s.pods(&PodReconciler{Client: mgr.GetClient(), Recorder: engine.Recorder, Clock: o.Clock}); err != nil {
 		return fmt.Errorf("set up waiting Pods: %w", err)
 	}
+	if err := s.restarts(&RestartReconciler{
+		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: engine.Recorder, Clock: o.Clock,
+		Limit: rate.NewLimiter(rate.Every(restartEvery), restartBurst),
+	}); err != nil {
+		return fmt.Errorf("set up restarts: %w", err)
+	}
 	return nil
 }
 
@@ -194,6 +201,16 @@ func (s setup) pods(r reconcile.Reconciler) error {
 	list := func() client.ObjectList { return &corev1.PodList{} }
 	return ctrl.NewControllerManagedBy(s.mgr).Named("waiting-pods").For(&corev1.Pod{}).
 		Watches(&v1beta1.ServiceBinding{}, s.by(list, indexBinding, func(o client.Object) []string { return []string{o.GetName()} })).
+		WithOptions(s.options()).Complete(r)
+}
+
+// restarts looks at bindings whose credentials have been replaced.
+func (s setup) restarts(r reconcile.Reconciler) error {
+	open := predicate.NewPredicateFuncs(func(o client.Object) bool {
+		_, open := lastSwap(o.(*v1beta1.ServiceBinding))
+		return open
+	})
+	return ctrl.NewControllerManagedBy(s.mgr).Named("restarts").For(&v1beta1.ServiceBinding{}, builder.WithPredicates(open)).
 		WithOptions(s.options()).Complete(r)
 }
 

@@ -131,6 +131,12 @@ const (
 	ReasonWaitingForBinding = "WaitingForBinding"
 	// ReasonCredentialsStored: a Pod's credentials are stored; it may start.
 	ReasonCredentialsStored = "CredentialsStored"
+	// ReasonCredentialsRenewed: a workload was rolled, since its Pods had old
+	// credentials in their environment.
+	ReasonCredentialsRenewed = "CredentialsRenewed"
+	// ReasonCannotRestart: a Pod has old credentials in its environment, and
+	// nothing that can be rolled owns it.
+	ReasonCannotRestart = "CannotRestart"
 	// ReasonSecretNameChanged: a Pod was injected with Secret names that its
 	// binding does not use, so it has to be made anew.
 	ReasonSecretNameChanged = "SecretNameChanged"
