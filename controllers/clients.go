@@ -79,6 +79,14 @@ func (c *Clients) get(ctx context.Context, b broker) (*osb.Client, string, error
 	return made, token, nil
 }
 
+// last is the client that was used for a broker last; nil if there was none since
+// this process began.
+func (c *Clients) last(b broker) *osb.Client {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.byName[b.kind+"/"+b.GetNamespace()+"/"+b.GetName()].client
+}
+
 // forget closes the client of a broker that is gone.
 func (c *Clients) forget(b broker) {
 	key := b.kind + "/" + b.GetNamespace() + "/" + b.GetName()

@@ -44,13 +44,32 @@ func (e *Engine) brokerFor(ctx context.Context, ref *v1beta1.BrokerReference, na
 	return &b, nil, nil
 }
 
-// connect gets a broker's client, and a token for how it is reached.
-func (e *Engine) connect(ctx context.Context, b *broker) (*osb.Client, string, *lifecycle.Problem, error) {
+// connect gets a broker's client, and a token for how it is reached. For a removal
+// the credentials that this process used last do where their Secret is gone: in a
+// namespace that is deleted whole nothing says that it goes last.
+func (e *Engine) connect(ctx context.Context, b *broker, removing bool) (*osb.Client, string, *lifecycle.Problem, error) {
 	c, token, err := e.Clients.get(ctx, *b)
-	if s := authSentence(err); s != "" {
-		return nil, token, &lifecycle.Problem{Reason: v1beta1.ReasonErrorGettingAuthCredentials, Message: s}, nil
+	s := authSentence(err)
+	if s == "" {
+		return c, token, nil, err
 	}
-	return c, token, nil, err
+	if removing {
+		if last := e.Clients.last(*b); last != nil {
+			return last, token, nil, nil
+		}
+	}
+	return nil, token, &lifecycle.Problem{Reason: v1beta1.ReasonErrorGettingAuthCredentials, Message: s}, nil
+}
+
+// removal adds to a problem of an object that is being deleted how it can be let
+// go without its broker.
+func (e *Engine) removal(o client.Object, p *lifecycle.Problem) *lifecycle.Problem {
+	if p == nil || o.GetDeletionTimestamp().IsZero() {
+		return p
+	}
+	with := *p
+	with.Message += " If what it stands for may stay at the broker, somebody with the verb purge can let it go: set the annotation " + v1beta1.AnnotationPurge + "=true."
+	return &with
 }
 
 // parameters merges what a spec states with what Secrets hold, read live.

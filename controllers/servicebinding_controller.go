@@ -112,11 +112,29 @@ func (b *binding) observeRemoval(ctx context.Context, f *lifecycle.Facts) (*life
 	if !f.MayExist {
 		return nil, nil
 	}
-	at, problem, err := b.r.brokerFor(ctx, b.Status.BrokerRef, b.Namespace)
-	if problem != nil || err != nil {
-		return problem, err
+	if err := b.currentPlan(ctx, f); err != nil {
+		return nil, err
 	}
-	return b.connect(ctx, at, f)
+	at, problem, err := b.r.brokerFor(ctx, b.Status.BrokerRef, b.Namespace)
+	if problem == nil && err == nil {
+		problem, err = b.connect(ctx, at, f)
+	}
+	return b.r.removal(b.ServiceBinding, problem), err
+}
+
+// currentPlan makes the removal name the plan that the broker knows now: the
+// instance's may have changed since the bind (OSB 2.17, P105).
+func (b *binding) currentPlan(ctx context.Context, f *lifecycle.Facts) error {
+	i := &v1beta1.ServiceInstance{}
+	err := b.r.Get(ctx, types.NamespacedName{Namespace: b.Namespace, Name: b.Spec.InstanceRef.Name}, i)
+	if client.IgnoreNotFound(err) != nil {
+		return fmt.Errorf("read instance %q: %w", b.Spec.InstanceRef.Name, err)
+	}
+	p := b.sent()
+	if has := i.Status.ExternalProperties; err == nil && has != nil && p != nil && i.Status.ExternalID == p.InstanceExternalID {
+		f.Have.PlanID = has.ClusterServicePlanExternalID + has.ServicePlanExternalID
+	}
+	return nil
 }
 
 // wish finds out what the spec asks for. A problem says what is missing.
@@ -208,7 +226,7 @@ func (b *binding) connectFound(ctx context.Context, f *lifecycle.Facts) (*lifecy
 
 func (b *binding) connect(ctx context.Context, at *broker, f *lifecycle.Facts) (problem *lifecycle.Problem, err error) {
 	b.at = *at
-	b.client, f.Token, problem, err = b.r.connect(ctx, at)
+	b.client, f.Token, problem, err = b.r.connect(ctx, at, f.Deleting)
 	return problem, err
 }
 

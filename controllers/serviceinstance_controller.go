@@ -139,13 +139,12 @@ func (i *instance) observeRecorded(ctx context.Context, f *lifecycle.Facts) (*li
 	}
 	i.limitPolling(f)
 	b, problem, err := i.r.brokerFor(ctx, i.Status.BrokerRef, i.Namespace)
-	if problem != nil || err != nil {
-		return problem, err
+	if problem == nil && err == nil {
+		i.found.broker = b
+		problem, err = i.connectFound(ctx, f)
 	}
-	i.found.broker = b
-	problem, err = i.connectFound(ctx, f)
 	f.Token = retryToken(f.Token, lifecycle.Request{}, i.Annotations)
-	return problem, err
+	return i.r.removal(i.ServiceInstance, problem), err
 }
 
 // wish finds out what the spec asks for: class, plan, broker and parameters. A
@@ -177,7 +176,7 @@ func (i *instance) connectFound(ctx context.Context, f *lifecycle.Facts) (proble
 	if o := i.at.spec.OSB; o != nil {
 		f.Mitigate = o.OrphanMitigation != v1beta1.Disabled
 	}
-	i.client, f.Token, problem, err = i.r.connect(ctx, &i.at)
+	i.client, f.Token, problem, err = i.r.connect(ctx, &i.at, f.Deleting)
 	return problem, err
 }
 
