@@ -35,6 +35,8 @@ type Engine struct {
 	Clock    clock.Clock
 	// ClusterID identifies this cluster to brokers.
 	ClusterID string
+	// DeriveIDs makes ids that are left out follow from cluster, namespace and name.
+	DeriveIDs bool
 	// IntentTTL is how old a saved intent may be when its call begins. It is
 	// the leader's renew deadline less one retry period: a process that was
 	// frozen for longer may not be the leader any more.

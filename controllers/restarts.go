@@ -127,7 +127,9 @@ func restartWish(pod *corev1.Pod, binding string) (wish, stated bool) {
 	return false, false
 }
 
-func hasBinding(pod *corev1.Pod, binding string) bool { return slices.Contains(podBindings(pod), binding) }
+func hasBinding(pod *corev1.Pod, binding string) bool {
+	return slices.Contains(podBindings(pod), binding)
+}
 
 // roll has the workload of a Pod rolled, once, and says when to look again.
 func (r *RestartReconciler) roll(ctx context.Context, b *v1beta1.ServiceBinding, pod *corev1.Pod, seen map[types.UID]bool) (time.Duration, error) {

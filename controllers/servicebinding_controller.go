@@ -60,7 +60,7 @@ func (b *binding) status() (*v1beta1.CommonStatus, **v1beta1.Operation) {
 }
 
 func (b *binding) identity() identity {
-	return identity{&b.Spec.ExternalID, &b.Spec.ExternalIDOrigin, &b.Status.ExternalID, &b.Status.ExternalIDOrigin}
+	return identity{&b.Spec.ExternalID, &b.Spec.ExternalIDOrigin, &b.Status.ExternalID, &b.Status.ExternalIDOrigin, b.r.derivedID(kindBinding, b)}
 }
 
 func (b *binding) observe(ctx context.Context) (lifecycle.Facts, error) {

@@ -55,7 +55,7 @@ func (i *instance) status() (*v1beta1.CommonStatus, **v1beta1.Operation) {
 }
 
 func (i *instance) identity() identity {
-	return identity{&i.Spec.ExternalID, &i.Spec.ExternalIDOrigin, &i.Status.ExternalID, &i.Status.ExternalIDOrigin}
+	return identity{&i.Spec.ExternalID, &i.Spec.ExternalIDOrigin, &i.Status.ExternalID, &i.Status.ExternalIDOrigin, i.r.derivedID(kindInstance, i)}
 }
 
 func (i *instance) observe(ctx context.Context) (lifecycle.Facts, error) {

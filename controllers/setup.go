@@ -32,6 +32,9 @@ import (
 type Options struct {
 	// ClusterID identifies this cluster to brokers; see EnsureClusterID.
 	ClusterID string
+	// DeriveIDs makes ids of instances and bindings follow from ClusterID, namespace
+	// and name where users leave them out; else they are random.
+	DeriveIDs bool
 	// Concurrent is how many objects of a kind are worked on at once.
 	Concurrent int
 	// OSBTimeout bounds a request to a broker that names no timeout.
@@ -104,7 +107,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	clients := &Clients{Reader: mgr.GetClient(), Timeout: o.OSBTimeout, Addresses: o.Addresses, Observers: []func(broker) osb.Observer{calls.observer, o.Metrics.observer}}
 	engine := &Engine{
 		Client: mgr.GetClient(), Clients: clients, Calls: calls, Recorder: mgr.GetEventRecorder("service-catalog"),
-		Clock: o.Clock, ClusterID: o.ClusterID, IntentTTL: o.IntentTTL, MaxPolling: o.MaxPolling,
+		Clock: o.Clock, ClusterID: o.ClusterID, DeriveIDs: o.DeriveIDs, IntentTTL: o.IntentTTL, MaxPolling: o.MaxPolling,
 	}
 	s := setup{mgr: mgr, read: mgr.GetClient(), concurrent: max(1, o.Concurrent)}
 	for _, kind := range []string{kindClusterBroker, kindBroker} {

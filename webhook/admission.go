@@ -38,6 +38,9 @@ type Admission struct {
 	// SubjectAccessReviews, without a rate limiter.
 	Live client.Client
 	Log  logr.Logger
+	// DeriveFrom is the id of the cluster that ids follow from where users leave them
+	// out; empty makes them random.
+	DeriveFrom string
 }
 
 // Handlers are what serves DefaultPath and ValidatePath, with the metrics of
@@ -72,7 +75,10 @@ func (a *Admission) bounded(handle admission.HandlerFunc) admission.HandlerFunc 
 
 // fill answers DefaultPath.
 func (a *Admission) fill(ctx context.Context, req admission.Request) admission.Response {
-	f := filling{user: userOf(req.UserInfo), id: uuid.NewString()}
+	f := filling{user: userOf(req.UserInfo), id: uuid.NewString(), origin: v1beta1.ExternalIDGenerated}
+	if a.DeriveFrom != "" && req.Name != "" { // a name that is yet to be generated leads to no id
+		f.id, f.origin = v1beta1.DerivedID(a.DeriveFrom, req.Kind.Kind, req.Namespace, req.Name), v1beta1.ExternalIDDerived
+	}
 	var ops []jsonpatch.Operation
 	var err error
 	switch req.Kind.Kind {

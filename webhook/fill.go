@@ -18,8 +18,9 @@ import (
 type filling struct {
 	// user is who asks.
 	user v1beta1.UserInfo
-	// id is for an object that comes without one.
-	id string
+	// id is for an object that comes without one, and origin says how it was made.
+	id     string
+	origin v1beta1.ExternalIDOrigin
 	// plan is the only one of the class; empty where none is to be filled in.
 	plan string
 }
@@ -100,7 +101,7 @@ type record struct {
 func (r record) create(f filling) {
 	*r.origin, *r.user = v1beta1.ExternalIDGiven, &f.user
 	if *r.id == "" {
-		*r.id, *r.origin = f.id, v1beta1.ExternalIDGenerated
+		*r.id, *r.origin = f.id, f.origin
 	}
 }
 

@@ -93,7 +93,22 @@ func TestFillBroker(t *testing.T) {
 }
 
 func ask() filling {
-	return filling{user: v1beta1.UserInfo{Username: "bob", UID: "7", Groups: []string{"dev"}}, id: "new-id", plan: "only"}
+	return filling{user: v1beta1.UserInfo{Username: "bob", UID: "7", Groups: []string{"dev"}}, id: "new-id", origin: v1beta1.ExternalIDGenerated, plan: "only"}
+}
+
+func TestADerivedIDSaysSo(t *testing.T) {
+	t.Parallel()
+	derived := ask()
+	derived.id, derived.origin = "followed", v1beta1.ExternalIDDerived
+	runFill(t, map[string]fillCase{
+		"where none is given": {
+			sent: `{"metadata":{},"spec":{"instanceRef":{"name":"db"}}}`,
+			want: `{` + mark + `,"spec":{"instanceRef":{"name":"db"},"externalID":"followed","externalIDOrigin":"Derived","userInfo":` + bob + `}}`},
+		"and not where one is": {
+			sent: `{"metadata":{},"spec":{"instanceRef":{"name":"db"},"externalID":"followed","externalIDOrigin":"Derived"}}`,
+			want: `{` + mark + `,"spec":{"instanceRef":{"name":"db"},"externalID":"followed","externalIDOrigin":"Given","userInfo":` + bob + `}}`},
+	}, func(b *v1beta1.ServiceBinding) *v1beta1.ServiceBindingSpec { return &b.Spec },
+		func(s, old *v1beta1.ServiceBindingSpec) { fillBinding(s, old, derived) })
 }
 
 func TestFillInstance(t *testing.T) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/netip"
@@ -32,11 +33,15 @@ const (
 // saveGrace is what shutdown allows beyond a broker call, for its outcome.
 const saveGrace = 20 * time.Second
 
+// errDeriveFromNothing: an id that was made up here is another one elsewhere.
+var errDeriveFromNothing = errors.New("--derive-ids needs --cluster-id: ids that follow from a cluster's id are found again only by one that is configured with the same")
+
 type controllersOptions struct {
 	process
 	leaderElect       bool
 	leaseName         string
 	clusterID         string
+	deriveIDs         bool
 	webhookService    string
 	mutatingConfigs   []string
 	validatingConfigs []string
@@ -67,6 +72,7 @@ func (o *controllersOptions) bind(f *pflag.FlagSet) {
 	f.BoolVar(&o.leaderElect, "leader-elect", true, "let one of several replicas work")
 	f.StringVar(&o.leaseName, "lease-name", "catalog-controllers", "Lease that the leader holds")
 	f.StringVar(&o.clusterID, "cluster-id", "", "id that brokers know this cluster by; made once and kept in ConfigMap cluster-info if empty")
+	f.BoolVar(&o.deriveIDs, "derive-ids", false, "make ids that users leave out follow from --cluster-id, namespace and name, so that manifests applied to a new cluster find their instances")
 	f.StringVar(&o.webhookService, "webhook-service", "", "Service of the webhook, for its certificate")
 	f.StringArrayVar(&o.mutatingConfigs, "webhook-configuration", nil, "MutatingWebhookConfiguration whose caBundle is ours (repeatable)")
 	f.StringArrayVar(&o.validatingConfigs, "validating-webhook-configuration", nil, "ValidatingWebhookConfiguration whose caBundle is ours (repeatable)")
@@ -94,6 +100,9 @@ func (o *controllersOptions) addresses() (osb.AddressGuard, error) {
 }
 
 func (o *controllersOptions) run(ctx context.Context, log io.Writer) error {
+	if o.deriveIDs && o.clusterID == "" {
+		return errDeriveFromNothing
+	}
 	addresses, err := o.addresses()
 	if err != nil {
 		return err
@@ -135,7 +144,7 @@ func (o *controllersOptions) run(ctx context.Context, log io.Writer) error {
 		return err
 	}
 	if err := controllers.Setup(ctx, mgr, controllers.Options{
-		ClusterID: id, Concurrent: o.concurrent, OSBTimeout: o.osbTimeout, Addresses: addresses, RelistInterval: o.relistInterval, MaxPolling: o.maxPolling,
+		ClusterID: id, DeriveIDs: o.deriveIDs, Concurrent: o.concurrent, OSBTimeout: o.osbTimeout, Addresses: addresses, RelistInterval: o.relistInterval, MaxPolling: o.maxPolling,
 		BrokerConcurrency: o.brokerConcurrency, BrokerRate: o.brokerRate, IntentTTL: renewDeadline - retryPeriod, Metrics: observed,
 	}); err != nil {
 		return err

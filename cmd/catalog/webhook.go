@@ -34,6 +34,8 @@ type webhookOptions struct {
 	service     string
 	port        int
 	drainPeriod time.Duration
+	clusterID   string
+	deriveIDs   bool
 }
 
 func newWebhook(log io.Writer) *cobra.Command {
@@ -47,6 +49,8 @@ func newWebhook(log io.Writer) *cobra.Command {
 	f := cmd.Flags()
 	o.bind(f)
 	f.StringVar(&o.service, "webhook-service", "", "Service that the certificate must be for; empty takes any of the namespace")
+	f.StringVar(&o.clusterID, "cluster-id", "", "id that ids are derived from, the same as that of the controllers")
+	f.BoolVar(&o.deriveIDs, "derive-ids", false, "make ids that users leave out follow from --cluster-id, namespace and name")
 	f.IntVar(&o.port, "port", 9443, "port to serve HTTPS on")
 	f.DurationVar(&o.drainPeriod, "drain-period", webhook.DefaultDrainPeriod, "time to go on serving after the end was announced")
 	return cmd
@@ -56,6 +60,9 @@ func (o *webhookOptions) run(ctx context.Context, log io.Writer) error {
 	cfg, err := o.start(log)
 	if err != nil {
 		return err
+	}
+	if o.deriveIDs && o.clusterID == "" {
+		return errDeriveFromNothing
 	}
 	if o.certSecret == "" {
 		return errors.New("--cert-secret is empty; name the Secret with the serving certificate")
@@ -116,6 +123,9 @@ func (o *webhookOptions) server(mgr ctrl.Manager, cfg *rest.Config, serving *cer
 		return nil, err
 	}
 	admission := &webhook.Admission{Cache: mgr.GetCache(), Live: reader, Log: ctrl.Log.WithName("admission")}
+	if o.deriveIDs {
+		admission.DeriveFrom = o.clusterID
+	}
 	others, err := admission.Handlers()
 	if err != nil {
 		return nil, err
