@@ -2,10 +2,12 @@ package controllers
 
 import (
 	"context"
-	"encoding/json"
+	"crypto/rand"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
@@ -16,34 +18,57 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/svc-cat/catalog/api/v1beta1"
+	"github.com/svc-cat/catalog/internal/credentials"
 	"github.com/svc-cat/catalog/internal/lifecycle"
 	"github.com/svc-cat/catalog/osb"
 )
-
-// secretTypePrefix begins the type of a Secret that servicebinding.io knows.
-const secretTypePrefix = "servicebinding.io/"
 
 // storeRecheck is how often a Secret that could not be written is tried again,
 // by dry run, without a call to the broker.
 const storeRecheck = 15 * time.Second
 
-// checkSpec refuses what this version would otherwise pass over in silence.
-func (b *binding) checkSpec(context.Context, *lifecycle.Facts) (*lifecycle.Problem, error) {
-	refuse := func(format string, args ...any) (*lifecycle.Problem, error) {
-		return parameterProblem(fmt.Sprintf(format, args...)), nil
+// checkSpec refuses what cannot work whatever the broker gives, or is not done yet.
+func (b *binding) checkSpec(ctx context.Context, _ *lifecycle.Facts) (*lifecycle.Problem, error) {
+	if b.Spec.Rotation != nil {
+		return parameterProblem("This version does not act on spec.rotation; make the binding anew without it"), nil
 	}
-	switch {
-	case b.Spec.Rotation != nil:
-		return refuse("This version does not act on spec.rotation; make the binding anew without it")
-	case b.Spec.SecretTemplate != nil:
-		return refuse("This version does not act on spec.secretTemplate; make the binding anew without it")
+	if err := credentials.Check(&b.Spec); err != nil {
+		return parameterProblem(sentence(err)), nil
 	}
-	for n, t := range b.Spec.SecretTransforms {
-		if t.AddKeysFrom != nil {
-			return refuse("This version does not act on spec.secretTransforms[%d].addKeysFrom; make the binding anew without it", n)
+	_, _, problem, err := b.sources(ctx)
+	return problem, err
+}
+
+// sentence begins an error in upper case, unless a field is its first word.
+func sentence(err error) string {
+	m := err.Error()
+	if strings.HasPrefix(m, "spec.") {
+		return m
+	}
+	return strings.ToUpper(m[:1]) + m[1:]
+}
+
+// sources reads the Secrets that addKeysFrom names, live; admission saw to it that
+// whoever named them may. Which versions they are is returned too.
+func (b *binding) sources(ctx context.Context) (map[v1beta1.ObjectReference]map[string][]byte, []v1beta1.SecretSource, *lifecycle.Problem, error) {
+	data := map[v1beta1.ObjectReference]map[string][]byte{}
+	var versions []v1beta1.SecretSource
+	for _, ref := range credentials.Sources(b.Spec.SecretTransforms) {
+		s := &corev1.Secret{}
+		err := b.r.Get(ctx, client.ObjectKey{Namespace: ref.Namespace, Name: ref.Name}, s)
+		if apierrors.IsNotFound(err) {
+			n := slices.IndexFunc(b.Spec.SecretTransforms, func(t v1beta1.SecretTransform) bool {
+				return t.AddKeysFrom != nil && t.AddKeysFrom.SecretRef != nil && *t.AddKeysFrom.SecretRef == ref
+			})
+			return nil, nil, parameterProblem(credentials.MissingSecret(n, ref).Error()), nil
 		}
+		if err != nil {
+			return nil, nil, nil, fmt.Errorf("read Secret %q of namespace %q: %w", ref.Name, ref.Namespace, err)
+		}
+		data[ref] = s.Data
+		versions = append(versions, v1beta1.SecretSource{ObjectReference: ref, ResourceVersion: s.ResourceVersion})
 	}
-	return nil, nil
+	return data, versions, nil, nil
 }
 
 // checkSecrets makes sure, before the broker is asked, that the Secrets can be
@@ -78,14 +103,20 @@ func foreignSecret(name string) error {
 	return fmt.Errorf("Secret %q exists and is not of this binding, so it is not written over; delete or rename it, or make the binding anew with another spec.secretName", name) //nolint:staticcheck // a sentence for the condition, beginning with a kind
 }
 
-// owns says whether a Secret is of this binding: it is its controller's, or, as
-// after a restore, nobody's and holds this very binding's id.
+// owns says whether a Secret is of this binding: it is its controller's; or it holds
+// this very binding's id and, as after a restore, is nobody's, or of the object that
+// had this one's name before.
 func (b *binding) owns(s metav1.Object) bool {
-	if owner := metav1.GetControllerOf(s); owner != nil {
-		return owner.UID == b.UID
-	}
 	id := s.GetAnnotations()[v1beta1.AnnotationBindingID]
-	return id != "" && (id == b.Status.ExternalID || id == b.Spec.ExternalID)
+	same := id != "" && (id == b.Status.ExternalID || id == b.Spec.ExternalID)
+	owner := metav1.GetControllerOf(s)
+	switch {
+	case owner == nil:
+		return same
+	case owner.UID == b.UID:
+		return true
+	}
+	return same && owner.APIVersion == v1beta1.GroupVersion.String() && owner.Kind == kindBinding && owner.Name == b.Name
 }
 
 // secretMetadata is for reading a Secret without what it holds.
@@ -95,46 +126,51 @@ func secretMetadata() *metav1.PartialObjectMetadata {
 	return m
 }
 
-// store writes the credentials into the two Secrets of the binding.
-func (b *binding) store(ctx context.Context, c osb.Credentials) error {
-	c, err := transform(b.Spec.SecretTransforms, c)
+// store writes what a broker gave into the two Secrets of the binding, and remembers
+// what is to be recorded of it.
+func (b *binding) store(ctx context.Context, given osb.BindingData) error {
+	secrets, versions, problem, err := b.sources(ctx)
+	if problem != nil {
+		return errors.New(problem.Message)
+	}
+	if err != nil {
+		return errors.New(briefly(err))
+	}
+	out, err := credentials.Render(b.input(given.Credentials, secrets))
 	if err != nil {
 		return err
 	}
-	meta := b.meta(c)
-	data, lost, err := secretData(c, meta)
-	if err != nil {
-		return err
-	}
-	env, left, err := envData(c)
-	if err != nil {
-		return err
-	}
-	b.leftOut = slices.Compact(slices.Sorted(slices.Values(append(lost, left...))))
 	name := b.EffectiveSecretName()
-	if err := b.write(ctx, b.newSecret(name, corev1.SecretType(secretTypePrefix+meta.Type), data)); err != nil {
-		return err
-	}
-	return b.write(ctx, b.newSecret(v1beta1.EnvSecretName(name), corev1.SecretTypeOpaque, env))
+	main := b.newSecret(name, corev1.SecretType(out.Type), out.Data)
+	addMarks(&main.Labels, out.Labels)
+	addMarks(&main.Annotations, out.Annotations)
+	b.stored = stored{done: true, out: out, given: given, sources: versions}
+	return errors.Join(b.write(ctx, main), b.write(ctx, b.newSecret(v1beta1.EnvSecretName(name), corev1.SecretTypeOpaque, out.Env)))
 }
 
-func (b *binding) meta(c osb.Credentials) secretMeta {
-	class, provider := "", b.found.broker.GetName()
-	var tags []string
-	if s := b.found.class.Spec; s != nil {
-		class, tags = s.ExternalName, s.Tags
+// stored is what was stored, for the status.
+type stored struct {
+	done    bool
+	out     credentials.Output
+	given   osb.BindingData
+	secrets []v1beta1.StoredSecret
+	sources []v1beta1.SecretSource
+}
+
+// input is what the Secrets are made from.
+func (b *binding) input(c osb.Credentials, secrets map[v1beta1.ObjectReference]map[string][]byte) credentials.Input {
+	in := credentials.Input{
+		Credentials: c, Spec: &b.Spec, Binding: b.Name, Namespace: b.Namespace, BindingID: b.Status.ExternalID,
+		Instance: b.Spec.InstanceRef.Name, InstanceID: b.instance.Status.ExternalID,
+		Broker: b.found.broker.GetName(), Secrets: secrets,
 	}
-	m := secretMeta{
-		Type: effective(b.Spec.Type, c, "type", class), Provider: effective(b.Spec.Provider, c, "provider", provider),
-		Amount: b.Spec.SecretMetadata, Extra: map[string]string{"instance": b.instance.Name},
+	if s := b.found.class.Spec; s != nil {
+		in.Class, in.Tags = s.ExternalName, s.Tags
 	}
 	if s := b.found.plan.Spec; s != nil {
-		m.Extra["plan"] = s.ExternalName
+		in.Plan = s.ExternalName
 	}
-	if raw, err := json.Marshal(tags); err == nil && len(tags) > 0 {
-		m.Extra["tags"] = string(raw)
-	}
-	return m
+	return in
 }
 
 func (b *binding) newSecret(name string, t corev1.SecretType, data map[string][]byte) *corev1.Secret {
@@ -146,7 +182,7 @@ func (b *binding) newSecret(name string, t corev1.SecretType, data map[string][]
 				v1beta1.AnnotationBindingID: b.Status.ExternalID, v1beta1.AnnotationBindingName: b.Name,
 			},
 			OwnerReferences: []metav1.OwnerReference{{
-				APIVersion: v1beta1.GroupVersion.String(), Kind: "ServiceBinding", Name: b.Name, UID: b.UID,
+				APIVersion: v1beta1.GroupVersion.String(), Kind: kindBinding, Name: b.Name, UID: b.UID,
 				Controller: ptr.To(true), BlockOwnerDeletion: ptr.To(false),
 			}},
 		},
@@ -154,10 +190,24 @@ func (b *binding) newSecret(name string, t corev1.SecretType, data map[string][]
 	}
 }
 
-// write creates a Secret, or updates one that is ours.
+// kindBinding is what owner references call a binding.
+const kindBinding = "ServiceBinding"
+
+// addMarks adds labels or annotations to others.
+func addMarks(to *map[string]string, more map[string]string) {
+	if *to == nil {
+		*to = map[string]string{}
+	}
+	maps.Copy(*to, more)
+}
+
+// write creates a Secret, or updates one that is ours, and records its version.
 func (b *binding) write(ctx context.Context, want *corev1.Secret) error {
-	err := b.r.Create(ctx, want.DeepCopy())
+	want.Annotations[v1beta1.AnnotationDigestKey] = newDigestKey()
+	made := want.DeepCopy()
+	err := b.r.Create(ctx, made)
 	if err == nil {
+		b.stored.add(made)
 		return nil
 	}
 	if !apierrors.IsAlreadyExists(err) {
@@ -170,23 +220,42 @@ func (b *binding) write(ctx context.Context, want *corev1.Secret) error {
 	if !b.owns(got) {
 		return foreignSecret(want.Name)
 	}
-	before := got.DeepCopy()
-	got.Data, got.OwnerReferences = want.Data, want.OwnerReferences
-	for _, set := range []struct{ have, want *map[string]string }{{&got.Labels, &want.Labels}, {&got.Annotations, &want.Annotations}} {
-		if *set.have == nil {
-			*set.have = map[string]string{}
-		}
-		for k, v := range *set.want {
-			(*set.have)[k] = v
-		}
+	if err := b.bring(ctx, got, want); err != nil {
+		return errors.New(briefly(err))
 	}
+	b.stored.add(got)
+	return nil
+}
+
+// bring makes a Secret that is there what it should be, but for its type, which
+// cannot change, and marks that others put on it.
+func (b *binding) bring(ctx context.Context, got, want *corev1.Secret) error {
+	before := got.DeepCopy()
+	marks := maps.Clone(want.Annotations)
+	if got.Annotations[v1beta1.AnnotationDigestKey] != "" {
+		delete(marks, v1beta1.AnnotationDigestKey) // a key is as good as another
+	}
+	got.Data, got.OwnerReferences = want.Data, want.OwnerReferences
+	addMarks(&got.Labels, want.Labels)
+	addMarks(&got.Annotations, marks)
 	if equality.Semantic.DeepEqual(before, got) {
 		return nil
 	}
-	if err := b.r.Update(ctx, got); err != nil {
-		return errors.New(briefly(err))
-	}
-	return nil
+	return b.r.Update(ctx, got)
+}
+
+// add records the version of a Secret that is as it should be.
+func (s *stored) add(secret *corev1.Secret) {
+	s.secrets = append(s.secrets, v1beta1.StoredSecret{
+		Name: secret.Name, ResourceVersion: secret.ResourceVersion, Digest: digestOf(secret),
+	})
+}
+
+// newDigestKey is 128 bits of chance.
+func newDigestKey() string { return rand.Text() }
+
+func digestOf(s *corev1.Secret) string {
+	return credentials.Digest([]byte(s.Annotations[v1beta1.AnnotationDigestKey]), s.Data)
 }
 
 // briefly is the reason and the beginning of an API error. Errors on a Secret

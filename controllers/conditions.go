@@ -28,10 +28,7 @@ type state struct {
 // show writes s into the conditions of an object: Ready always, and the others
 // where they are true.
 func show(c *v1beta1.CommonStatus, generation int64, now time.Time, s state) {
-	message := s.message
-	if len(message) > maxMessage {
-		message = strings.ToValidUTF8(message[:maxMessage-3], "") + "..."
-	}
+	message := cutMessage(s.message)
 	set := func(kind string, status metav1.ConditionStatus) {
 		apimeta.SetStatusCondition(&c.Conditions, metav1.Condition{
 			Type: kind, Status: status, Reason: s.reason, Message: message,
@@ -59,4 +56,12 @@ func show(c *v1beta1.CommonStatus, generation int64, now time.Time, s state) {
 	if s.ready == metav1.ConditionTrue {
 		c.LastConditionState = v1beta1.ConditionReady
 	}
+}
+
+// cutMessage is a message of a length that can be read.
+func cutMessage(m string) string {
+	if len(m) > maxMessage {
+		return strings.ToValidUTF8(m[:maxMessage-3], "") + "..."
+	}
+	return m
 }

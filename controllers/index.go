@@ -8,6 +8,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/svc-cat/catalog/api/v1beta1"
+	"github.com/svc-cat/catalog/internal/credentials"
 	"github.com/svc-cat/catalog/internal/inject"
 	"github.com/svc-cat/catalog/internal/market"
 	"github.com/svc-cat/catalog/internal/resolve"
@@ -134,10 +135,20 @@ func instanceSecrets(i *v1beta1.ServiceInstance) []string {
 	return parameterSecrets(i.Namespace, i.Spec.ParametersFrom)
 }
 
+// readByBinding are the Secrets that a binding reads.
+func readByBinding(b *v1beta1.ServiceBinding) []string {
+	keys := parameterSecrets(b.Namespace, b.Spec.ParametersFrom)
+	for _, ref := range credentials.Sources(b.Spec.SecretTransforms) {
+		keys = append(keys, secretKey(ref.Namespace, ref.Name))
+	}
+	return keys
+}
+
+// bindingSecrets are all Secrets that a binding has to do with: those that it reads,
+// and those that it writes, which may be another's by now.
 func bindingSecrets(b *v1beta1.ServiceBinding) []string {
 	name := b.EffectiveSecretName()
-	return append(parameterSecrets(b.Namespace, b.Spec.ParametersFrom),
-		secretKey(b.Namespace, name), secretKey(b.Namespace, v1beta1.EnvSecretName(name)))
+	return append(readByBinding(b), secretKey(b.Namespace, name), secretKey(b.Namespace, v1beta1.EnvSecretName(name)))
 }
 
 func podBindings(o client.Object) []string {

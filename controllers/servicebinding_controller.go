@@ -5,7 +5,6 @@ import (
 	"fmt"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/types"
@@ -22,7 +21,11 @@ import (
 // BindingReconciler binds, stores credentials in Secrets, and unbinds.
 type BindingReconciler struct {
 	*Engine
+	// Ours reads the metadata of Secrets of ours from a cache.
+	Ours  client.Reader
 	waker waker
+	// repairs that failed lately.
+	repairs repairs
 }
 
 // Reconcile is one pass over a ServiceBinding.
@@ -31,7 +34,11 @@ func (r *BindingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 	if err := r.Get(ctx, req.NamespacedName, obj); err != nil {
 		return ctrl.Result{}, client.IgnoreNotFound(err)
 	}
-	return r.run(ctx, &binding{ServiceBinding: obj.DeepCopy(), r: r})
+	b := &binding{ServiceBinding: obj.DeepCopy(), r: r}
+	if done, after, err := b.keep(ctx); done || err != nil {
+		return ctrl.Result{RequeueAfter: after}, err
+	}
+	return r.run(ctx, b)
 }
 
 // binding is a ServiceBinding on its way through one pass.
@@ -47,8 +54,8 @@ type binding struct {
 	client   *osb.Client
 	// unchecked says why parameters could not be checked.
 	unchecked error
-	// leftOut are credential keys that did not fit, known after a bind.
-	leftOut []string
+	// stored is what was stored, known after a bind.
+	stored stored
 }
 
 func (b *binding) object() client.Object { return b.ServiceBinding }
@@ -277,7 +284,7 @@ func (b *binding) call(ctx context.Context, op *v1beta1.Operation) lifecycle.Rep
 	if resp.Async {
 		return lifecycle.Reply{Async: true}
 	}
-	return lifecycle.Reply{Existed: resp.Existed, StoreErr: b.store(ctx, resp.Credentials)}
+	return lifecycle.Reply{Existed: resp.Existed, StoreErr: b.store(ctx, resp.BindingData)}
 }
 
 // look fetches the binding that a broker says it has already, where that can be
@@ -294,7 +301,7 @@ func (b *binding) look(ctx context.Context, op *v1beta1.Operation, refusal error
 		return reply
 	}
 	reply.Found, reply.Existed = &lifecycle.Found{}, true
-	reply.StoreErr = b.store(ctx, got.Credentials)
+	reply.StoreErr = b.store(ctx, got.BindingData)
 	return reply
 }
 
@@ -314,24 +321,14 @@ func (b *binding) settle(op *v1beta1.Operation, o lifecycle.Outcome) {
 		s.ExternalProperties, s.InProgressProperties, s.ReconciledGeneration = s.InProgressProperties, nil, op.Generation
 		s.Binding = &v1beta1.LocalObjectReference{Name: b.EffectiveSecretName()}
 		s.EnvSecretName = v1beta1.EnvSecretName(b.EffectiveSecretName())
-		b.showLeftOut()
+		b.record()
 	case !o.MayExist:
 		s.ExternalProperties = nil
 		if op.Action == v1beta1.ActionUnbind {
 			s.UnbindStatus, s.InProgressProperties, s.Binding, s.EnvSecretName = v1beta1.UnbindStatusSucceeded, nil, nil, ""
+			s.Secrets, s.SecretSources, s.Endpoints = nil, nil, nil
 		}
 	}
-}
-
-func (b *binding) showLeftOut() {
-	if len(b.leftOut) == 0 {
-		apimeta.RemoveStatusCondition(&b.Status.Conditions, v1beta1.ConditionKeysLeftOut)
-		return
-	}
-	apimeta.SetStatusCondition(&b.Status.Conditions, metav1.Condition{
-		Type: v1beta1.ConditionKeysLeftOut, Status: metav1.ConditionTrue, Reason: v1beta1.ReasonKeysLeftOut,
-		Message: leftOutMessage(b.leftOut), ObservedGeneration: b.Generation, LastTransitionTime: metav1.NewTime(b.r.Clock.Now()),
-	})
 }
 
 func (b *binding) rest(f lifecycle.Facts, p *lifecycle.Problem) *state {

@@ -22,6 +22,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/handler"
 	"sigs.k8s.io/controller-runtime/pkg/predicate"
 	"sigs.k8s.io/controller-runtime/pkg/reconcile"
+	"sigs.k8s.io/controller-runtime/pkg/source"
 
 	"github.com/svc-cat/catalog/api/v1beta1"
 	"github.com/svc-cat/catalog/internal/market"
@@ -58,12 +59,14 @@ type Options struct {
 }
 
 // CacheOptions keep the cache small: of Pods only those that wait, of Secrets
-// only what names and versions them, and of nothing its managed fields.
+// only our own and of these what names and versions them, and of nothing its
+// managed fields.
 func CacheOptions() cache.Options {
+	ours := labels.SelectorFromSet(labels.Set{v1beta1.LabelManaged: "true"})
 	waiting := labels.SelectorFromSet(labels.Set{v1beta1.LabelInjection: v1beta1.InjectionWaiting})
 	return cache.Options{
 		DefaultTransform: slim,
-		ByObject:         map[client.Object]cache.ByObject{&corev1.Pod{}: {Label: waiting}},
+		ByObject:         map[client.Object]cache.ByObject{&corev1.Pod{}: {Label: waiting}, &corev1.Secret{}: {Label: ours}},
 	}
 }
 
@@ -109,7 +112,14 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		Client: mgr.GetClient(), Clients: clients, Calls: calls, Recorder: mgr.GetEventRecorder("service-catalog"),
 		Clock: o.Clock, ClusterID: o.ClusterID, DeriveIDs: o.DeriveIDs, IntentTTL: o.IntentTTL, MaxPolling: o.MaxPolling,
 	}
-	s := setup{mgr: mgr, read: mgr.GetClient(), concurrent: max(1, o.Concurrent)}
+	foreign, err := newSecretStream(mgr.GetConfig(), o.Clock)
+	if err != nil {
+		return err
+	}
+	if err := mgr.Add(foreign); err != nil {
+		return fmt.Errorf("set up the watch of Secrets: %w", err)
+	}
+	s := setup{mgr: mgr, read: mgr.GetClient(), secrets: foreign, concurrent: max(1, o.Concurrent)}
 	for _, kind := range []string{kindClusterBroker, kindBroker} {
 		r := &BrokerReconciler{
 			Client: mgr.GetClient(), Kind: kind, Clients: clients, Calls: calls, Metrics: o.Metrics,
@@ -123,7 +133,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err := s.instances(&InstanceReconciler{Engine: engine}); err != nil {
 		return fmt.Errorf("set up instances: %w", err)
 	}
-	if err := s.bindings(&BindingReconciler{Engine: engine}); err != nil {
+	if err := s.bindings(&BindingReconciler{Engine: engine, Ours: mgr.GetCache()}); err != nil {
 		return fmt.Errorf("set up bindings: %w", err)
 	}
 	if err := s.pods(&PodReconciler{Client: mgr.GetClient(), Recorder: engine.Recorder, Clock: o.Clock}); err != nil {
@@ -141,6 +151,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 type setup struct {
 	mgr        ctrl.Manager
 	read       client.Reader
+	secrets    *secretStream
 	concurrent int
 }
 
@@ -156,7 +167,7 @@ func (s setup) brokers(kind string, r *BrokerReconciler) error {
 		return &v1beta1.ServiceBrokerList{}
 	}
 	return ctrl.NewControllerManagedBy(s.mgr).Named("brokers-"+kind).For(newBroker(kind).Object).
-		WatchesMetadata(&corev1.Secret{}, s.by(list, indexSecret, secretOf)).
+		WatchesRawSource(s.readSecrets(list, brokerSecrets)).
 		Watches(&v1beta1.ServiceInstance{}, handler.EnqueueRequestsFromMapFunc(brokerOfInstance(kind))).
 		WatchesRawSource(r.waker.source()).
 		WithOptions(s.options()).Complete(r)
@@ -173,7 +184,7 @@ func (s setup) instances(r *InstanceReconciler) error {
 		Watches(&v1beta1.ServicePlan{}, s.by(list, indexWanted, s.classOfPlan)).
 		Watches(&v1beta1.ClusterServiceBroker{}, s.by(list, indexBroker, keyOfBroker)).
 		Watches(&v1beta1.ServiceBroker{}, s.by(list, indexBroker, keyOfBroker)).
-		WatchesMetadata(&corev1.Secret{}, s.by(list, indexSecret, secretOf)).
+		WatchesRawSource(s.readSecrets(list, typed(instanceSecrets))).
 		Watches(&v1beta1.ServiceInstance{}, s.by(list, indexExternalID, idsOf), onDelete()).
 		WatchesRawSource(r.waker.source()).
 		WithOptions(s.options()).Complete(r)
@@ -185,7 +196,9 @@ func (s setup) bindings(r *BindingReconciler) error {
 		Watches(&v1beta1.ServiceInstance{}, s.by(list, indexInstance, func(o client.Object) []string { return []string{o.GetName()} })).
 		Watches(&v1beta1.ClusterServiceBroker{}, s.by(list, indexBroker, keyOfBroker)).
 		Watches(&v1beta1.ServiceBroker{}, s.by(list, indexBroker, keyOfBroker)).
+		// Their own Secrets by the cache that they are compared with, others by the stream.
 		WatchesMetadata(&corev1.Secret{}, s.by(list, indexSecret, secretOf)).
+		WatchesRawSource(s.readSecrets(list, typed(readByBinding))).
 		Watches(&v1beta1.ServiceBinding{}, s.by(list, indexExternalID, idsOf), onDelete()).
 		WatchesRawSource(r.waker.source()).
 		WithOptions(s.options()).Complete(r)
@@ -239,6 +252,25 @@ func (s setup) by(list func() client.ObjectList, index string, keys func(client.
 			})
 		}
 		return out
+	})
+}
+
+// readSecrets wakes objects when a Secret changes that they read. keys are the index
+// by Secrets of the kind.
+func (s setup) readSecrets(list func() client.ObjectList, keys client.IndexerFunc) source.Source {
+	return s.secrets.source(s.by(list, indexSecret, secretOf), func(ctx context.Context) ([]reconcile.Request, error) {
+		found := list()
+		if err := s.read.List(ctx, found); err != nil {
+			return nil, fmt.Errorf("list who reads Secrets: %w", err)
+		}
+		var out []reconcile.Request
+		err := apimeta.EachListItem(found, func(item runtime.Object) error {
+			if o := item.(client.Object); len(keys(o)) > 0 {
+				out = append(out, reconcile.Request{NamespacedName: client.ObjectKeyFromObject(o)})
+			}
+			return nil
+		})
+		return out, err
 	})
 }
 

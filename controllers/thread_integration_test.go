@@ -31,7 +31,8 @@ func TestTheThreadThereAndBack(t *testing.T) {
 	assert.Equal(t, v1beta1.ExternalIDGenerated, i.Spec.ExternalIDOrigin)
 	assert.Nil(t, i.Status.Operation)
 	assert.Equal(t, "orders-db", b.Status.Binding.Name)
-	assert.Equal(t, "LD_PRELOAD, bad key", after(condition(b.Status.Conditions, v1beta1.ConditionKeysLeftOut).Message, "reserved: ", "."))
+	assert.Equal(t, "LD_PRELOAD", after(condition(b.Status.Conditions, v1beta1.ConditionKeysLeftOut).Message, "reserved: ", "."))
+	assert.Equal(t, "bad key", after(condition(b.Status.Conditions, v1beta1.ConditionKeysLeftOut).Message, "such a key: ", "."))
 
 	files, env := &corev1.Secret{}, &corev1.Secret{}
 	require.NoError(t, w.Get(t.Context(), client.ObjectKeyFromObject(b), files))

@@ -24,6 +24,12 @@ const (
 	// ConditionKeysLeftOut lists credential keys that are not in a binding's
 	// env Secret, because they cannot or may not be variables.
 	ConditionKeysLeftOut = "KeysLeftOut"
+	// ConditionNotSupported names what a broker gave with credentials and nothing
+	// is done with: volumes, log drains, routes.
+	ConditionNotSupported = "NotSupported"
+	// ConditionSecretsAltered says that a binding's Secrets do not hold what they
+	// should, although the credentials work, and cannot be mended by themselves.
+	ConditionSecretsAltered = "SecretsAltered"
 )
 
 // Reasons of brokers.
@@ -123,6 +129,19 @@ const (
 	ReasonBindingNeedsOrphanMitigation = "ServiceBindingNeedsOrphanMitigation"
 	// ReasonKeysLeftOut is the reason of ConditionKeysLeftOut.
 	ReasonKeysLeftOut = "NotFitForEnvironment"
+	// ReasonNotSupported is the reason of ConditionNotSupported.
+	ReasonNotSupported = "NotOnKubernetes"
+	// ReasonSecretEdited: somebody edited a Secret of a binding, and the broker does
+	// not give the credentials again.
+	ReasonSecretEdited = "SecretEdited"
+	// ReasonSourceChanged: a Secret that addKeysFrom names has changed, and the broker
+	// does not give the credentials again.
+	ReasonSourceChanged = "SourceChanged"
+	// ReasonSecretLost: a Secret of a binding is gone, and the broker does not give
+	// the credentials again.
+	ReasonSecretLost = "SecretLost"
+	// ReasonSecretRepaired: a Secret of a binding was made what it should be.
+	ReasonSecretRepaired = "SecretRepaired"
 )
 
 // Reasons of events on Pods.

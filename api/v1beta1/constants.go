@@ -78,6 +78,8 @@ const (
 	AnnotationBindingID = AnnotationPrefix + "binding-id"
 	// AnnotationBindingName names the ServiceBinding of a Secret.
 	AnnotationBindingName = AnnotationPrefix + "binding-name"
+	// AnnotationDigestKey is a random key for the digests in the binding's status.
+	AnnotationDigestKey = AnnotationPrefix + "digest-key"
 )
 
 // Labels on classes and plans, as v0.3 wrote them: the value is the hex

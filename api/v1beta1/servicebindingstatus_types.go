@@ -113,4 +113,48 @@ type ServiceBindingStatus struct {
 	// ones are still valid.
 	// +optional
 	Rotation *RotationStatus `json:"rotation,omitempty"`
+	// Secrets are the versions of the binding's Secrets as they were written last, by
+	// which an edit from outside is noticed and undone.
+	// +optional
+	// +listType=map
+	// +listMapKey=name
+	Secrets []StoredSecret `json:"secrets,omitempty"`
+	// SecretSources are the versions of the Secrets that addKeysFrom copied keys from.
+	// +optional
+	SecretSources []SecretSource `json:"secretSources,omitempty"`
+	// Endpoints are the network addresses that an application needs to use the service,
+	// as the broker listed them (OSB endpoints); empty if it listed none.
+	// +optional
+	Endpoints []ServiceEndpoint `json:"endpoints,omitempty"`
+}
+
+// StoredSecret is one version of a Secret.
+type StoredSecret struct {
+	// Name of the Secret.
+	Name string `json:"name"`
+	// ResourceVersion that the Secret had when it was last known to be right.
+	ResourceVersion string `json:"resourceVersion"`
+	// Digest of what the Secret holds, by a random key that is kept on the Secret alone,
+	// so that it tells nothing to whoever cannot read the Secret.
+	// +optional
+	Digest string `json:"digest,omitempty"`
+}
+
+// SecretSource is one version of a Secret that keys were copied from.
+type SecretSource struct {
+	ObjectReference `json:",inline"`
+	// ResourceVersion of the Secret when its keys were copied.
+	ResourceVersion string `json:"resourceVersion"`
+}
+
+// ServiceEndpoint is a network address of a service.
+type ServiceEndpoint struct {
+	// Host is a name or an IP address.
+	Host string `json:"host"`
+	// Ports are single ones or ranges, such as "443" and "9000-9010".
+	// +optional
+	Ports []string `json:"ports,omitempty"`
+	// Protocol is "tcp", "udp" or "all".
+	// +optional
+	Protocol string `json:"protocol,omitempty"`
 }
