@@ -66,7 +66,7 @@ func (b *binding) sources(ctx context.Context) (map[v1beta1.ObjectReference]map[
 			return nil, nil, nil, fmt.Errorf("read Secret %q of namespace %q: %w", ref.Name, ref.Namespace, err)
 		}
 		data[ref] = s.Data
-		versions = append(versions, v1beta1.SecretSource{ObjectReference: ref, ResourceVersion: s.ResourceVersion})
+		versions = append(versions, v1beta1.SecretSource{Namespace: ref.Namespace, Name: ref.Name, ResourceVersion: s.ResourceVersion})
 	}
 	return data, versions, nil, nil
 }

@@ -142,7 +142,10 @@ type StoredSecret struct {
 
 // SecretSource is one version of a Secret that keys were copied from.
 type SecretSource struct {
-	ObjectReference `json:",inline"`
+	// Namespace of the Secret.
+	Namespace string `json:"namespace"`
+	// Name of the Secret.
+	Name string `json:"name"`
 	// ResourceVersion of the Secret when its keys were copied.
 	ResourceVersion string `json:"resourceVersion"`
 }
