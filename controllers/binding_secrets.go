@@ -190,9 +190,6 @@ func (b *binding) newSecret(name string, t corev1.SecretType, data map[string][]
 	}
 }
 
-// kindBinding is what owner references call a binding.
-const kindBinding = "ServiceBinding"
-
 // addMarks adds labels or annotations to others.
 func addMarks(to *map[string]string, more map[string]string) {
 	if *to == nil {
