@@ -14,6 +14,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/svc-cat/catalog/api/v1beta1"
 	testbroker "github.com/svc-cat/catalog/internal/brokers/test"
@@ -286,4 +287,11 @@ func TestMaintenanceIsUpgradedOnRequest(t *testing.T) {
 // waitLess makes a wait end at once, as a user can.
 func (l *lived) waitLess(i *v1beta1.ServiceInstance) {
 	l.edit(i, func() { i.Annotations = map[string]string{v1beta1.AnnotationReconcile: time.Now().String()} })
+}
+
+func keyOf(o client.Object) client.ObjectKey { return client.ObjectKeyFromObject(o) }
+
+// fieldsOf select the classes or plans of a broker.
+func fieldsOf(broker string) client.ListOption {
+	return client.MatchingFields{"spec.clusterServiceBrokerName": broker}
 }
