@@ -87,8 +87,10 @@ fuzz: ## Every fuzz target for FUZZTIME (30s)
 	hack/fuzz.sh $(FUZZTIME)
 
 .PHONY: bench
-bench: ## Every benchmark, with allocations, for BENCHTIME (1s)
+bench: ## Every benchmark, with allocations, for BENCHTIME (1s); those against a real API server once
 	$(GO) test -run '^$$' -bench . -benchmem -benchtime $(BENCHTIME) $(ARGS) ./...
+	KUBEBUILDER_ASSETS=$$(cd e2e && $(STATIC) $(GO) run ./cluster build) \
+	  $(GO) test -tags integration -run '^$$' -bench . -benchtime 1x -timeout 20m $(ARGS) ./controllers
 
 ##@ Before a commit
 
