@@ -158,7 +158,8 @@ func (b *binding) restore(ctx context.Context, harm *damage) (done bool, after t
 		}
 	}
 	if b.found.class.Spec == nil || !b.found.class.Spec.BindingRetrievable {
-		b.suffer(harm, sentenceOf(harm)+" The broker does not give the same credentials again, so it is for you to delete this binding and create it anew"+b.alternative(harm)+".", false)
+		b.fresh = true
+		b.suffer(harm, sentenceOf(harm)+" The broker does not give the same credentials again, so new ones take their place.", true)
 		return false, 0, nil
 	}
 	problem, err := b.connectFound(ctx, &f)
@@ -178,14 +179,6 @@ func (b *binding) restore(ctx context.Context, harm *damage) (done bool, after t
 	}
 	place.run(ctx, func(ctx context.Context) (time.Duration, error) { return b.fetch(ctx, harm) })
 	return true, 0, nil
-}
-
-// alternative is what else may be done about an edit.
-func (b *binding) alternative(harm *damage) string {
-	if harm.kind == v1beta1.ReasonSecretEdited {
-		return ", or to put back what was there"
-	}
-	return ""
 }
 
 // fetch asks the broker for the credentials (OSB 2.17, GET of a binding) and stores

@@ -27,11 +27,8 @@ import (
 // by dry run, without a call to the broker.
 const storeRecheck = 15 * time.Second
 
-// checkSpec refuses what cannot work whatever the broker gives, or is not done yet.
+// checkSpec refuses what cannot work whatever the broker gives.
 func (b *binding) checkSpec(ctx context.Context, _ *lifecycle.Facts) (*lifecycle.Problem, error) {
-	if b.Spec.Rotation != nil {
-		return parameterProblem("This version does not act on spec.rotation; make the binding anew without it"), nil
-	}
 	if err := credentials.Check(&b.Spec); err != nil {
 		return parameterProblem(sentence(err)), nil
 	}
@@ -108,7 +105,7 @@ func foreignSecret(name string) error {
 // had this one's name before.
 func (b *binding) owns(s metav1.Object) bool {
 	id := s.GetAnnotations()[v1beta1.AnnotationBindingID]
-	same := id != "" && (id == b.Status.ExternalID || id == b.Spec.ExternalID)
+	same := id != "" && (id == b.Status.ExternalID || id == b.Spec.ExternalID || id == b.ids.InForce || id == b.ids.Next)
 	owner := metav1.GetControllerOf(s)
 	switch {
 	case owner == nil:
@@ -160,7 +157,7 @@ type stored struct {
 // input is what the Secrets are made from.
 func (b *binding) input(c osb.Credentials, secrets map[v1beta1.ObjectReference]map[string][]byte) credentials.Input {
 	in := credentials.Input{
-		Credentials: c, Spec: &b.Spec, Binding: b.Name, Namespace: b.Namespace, BindingID: b.Status.ExternalID,
+		Credentials: c, Spec: &b.Spec, Binding: b.Name, Namespace: b.Namespace, BindingID: b.storedID(),
 		Instance: b.Spec.InstanceRef.Name, InstanceID: b.instance.Status.ExternalID,
 		Broker: b.found.broker.GetName(), Secrets: secrets,
 	}
@@ -179,7 +176,7 @@ func (b *binding) newSecret(name string, t corev1.SecretType, data map[string][]
 			Name: name, Namespace: b.Namespace,
 			Labels: map[string]string{v1beta1.LabelManaged: "true"},
 			Annotations: map[string]string{
-				v1beta1.AnnotationBindingID: b.Status.ExternalID, v1beta1.AnnotationBindingName: b.Name,
+				v1beta1.AnnotationBindingID: b.storedID(), v1beta1.AnnotationBindingName: b.Name,
 			},
 			OwnerReferences: []metav1.OwnerReference{{
 				APIVersion: v1beta1.GroupVersion.String(), Kind: kindBinding, Name: b.Name, UID: b.UID,
@@ -188,6 +185,14 @@ func (b *binding) newSecret(name string, t corev1.SecretType, data map[string][]
 		},
 		Type: t, Data: data,
 	}
+}
+
+// storedID is the id whose credentials the Secrets hold, or are to hold.
+func (b *binding) storedID() string {
+	if b.storeAs != "" {
+		return b.storeAs
+	}
+	return b.Status.ExternalID
 }
 
 // addMarks adds labels or annotations to others.

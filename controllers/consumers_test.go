@@ -70,9 +70,11 @@ func TestGenerationsSurviveALostStatus(t *testing.T) {
 	g, err := parseGenerations(generationsOf(b, "b3").String())
 	assert.NoError(t, err)
 	assert.Equal(t, "b3", g.Next)
-	var restored v1beta1.ServiceBindingStatus
-	g.restore(&restored)
-	assert.Equal(t, b.Status, restored)
+	restored := &v1beta1.ServiceBinding{Spec: v1beta1.ServiceBindingSpec{ExternalID: "b0", ExternalIDOrigin: v1beta1.ExternalIDGiven}}
+	g.restore(restored)
+	want := b.Status
+	want.ExternalIDOrigin = v1beta1.ExternalIDGenerated
+	assert.Equal(t, want, restored.Status, "a successor's id is one that we made")
 
 	g, err = parseGenerations("")
 	assert.NoError(t, err)
@@ -81,7 +83,8 @@ func TestGenerationsSurviveALostStatus(t *testing.T) {
 	assert.ErrorContains(t, err, v1beta1.AnnotationCredentialIDs)
 	plain := generationsOf(&v1beta1.ServiceBinding{Status: v1beta1.ServiceBindingStatus{ExternalID: "b0"}}, "")
 	assert.JSONEq(t, `{"inForce":"b0"}`, plain.String())
-	restored = v1beta1.ServiceBindingStatus{}
-	plain.restore(&restored)
-	assert.Nil(t, restored.Rotation)
+	restored.Status = v1beta1.ServiceBindingStatus{}
+	plain.restore(restored)
+	assert.Nil(t, restored.Status.Rotation)
+	assert.Equal(t, v1beta1.ExternalIDGiven, restored.Status.ExternalIDOrigin)
 }

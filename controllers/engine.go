@@ -80,6 +80,12 @@ type poller interface {
 	poll(ctx context.Context, op *v1beta1.Operation, planID string) lifecycle.Progress
 }
 
+// shower is a target whose operations are beside what its object stands for, so that
+// their outcome is not the object's own.
+type shower interface {
+	shown(s state) state
+}
+
 // run is one pass over a target.
 func (e *Engine) run(ctx context.Context, t target) (ctrl.Result, error) {
 	obj := t.object()
@@ -192,10 +198,14 @@ func (e *Engine) apply(t target, op *v1beta1.Operation, out lifecycle.Outcome) {
 	_, journal := t.status()
 	*journal = out.Op
 	t.settle(op, out)
-	e.show(t, state{
+	s := state{
 		ready: out.Ready, reason: out.Reason, message: out.Message, failed: out.Failed,
 		working: out.Working, mitigating: out.Op != nil && out.Op.Action == v1beta1.ActionMitigate,
-	})
+	}
+	if other, ok := t.(shower); ok {
+		s = other.shown(s)
+	}
+	e.show(t, s)
 }
 
 // conclude saves an outcome and tells about it.

@@ -42,6 +42,9 @@ func parseGenerations(value string) (generations, error) {
 	return g, nil
 }
 
+// plain says that there is nothing but the id in force.
+func (g generations) plain() bool { return g.Next == "" && g.Generation == 0 && len(g.Old) == 0 }
+
 // String is the annotation.
 func (g generations) String() string {
 	raw, err := json.Marshal(g)
@@ -69,14 +72,18 @@ func generationsOf(b *v1beta1.ServiceBinding, next string) generations {
 	return g
 }
 
-// restore puts ids into a status that has none: a binding restored without its
+// restore puts ids into a binding's status that has none: one restored without its
 // status goes on with what it has at the broker.
-func (g generations) restore(s *v1beta1.ServiceBindingStatus) {
+func (g generations) restore(b *v1beta1.ServiceBinding) {
+	s := &b.Status
 	s.ExternalID = g.InForce
+	if s.ExternalIDOrigin = b.Spec.ExternalIDOrigin; g.InForce != b.Spec.ExternalID {
+		s.ExternalIDOrigin = v1beta1.ExternalIDGenerated
+	}
 	if g.Generation == 0 && len(g.Old) == 0 {
 		return
 	}
-	s.Rotation = &v1beta1.RotationStatus{Generation: g.Generation}
+	s.Rotation = &v1beta1.RotationStatus{Generation: g.Generation, Handled: b.Annotations[v1beta1.AnnotationRotate]}
 	for _, o := range g.Old {
 		p := v1beta1.Predecessor{ExternalID: o.ID, ReplacedAt: metav1.NewTime(o.ReplacedAt), RevokeAfter: metav1.NewTime(o.RevokeAfter)}
 		if o.ExpiresAt != nil {

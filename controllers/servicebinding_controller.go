@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 
+	"golang.org/x/time/rate"
+	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -24,6 +26,10 @@ type BindingReconciler struct {
 	// Ours reads the metadata of Secrets of ours from a cache.
 	Ours  client.Reader
 	waker waker
+	// Live reads Pods, which are not in the cache.
+	Live client.Reader
+	// Rotations spares brokers many rotations at a time.
+	Rotations *rate.Limiter
 	// repairs that failed lately.
 	repairs repairs
 }
@@ -38,7 +44,33 @@ func (r *BindingReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ct
 	if done, after, err := b.keep(ctx); done || err != nil {
 		return ctrl.Result{RequeueAfter: after}, err
 	}
-	return r.run(ctx, b)
+	return r.pass(ctx, b)
+}
+
+// pass is one over the binding's own life, or over what its rotation left to do.
+func (r *BindingReconciler) pass(ctx context.Context, b *binding) (ctrl.Result, error) {
+	if r.Calls.hold(b.ServiceBinding) {
+		return ctrl.Result{}, nil
+	}
+	before := b.DeepCopy()
+	beside, after, err := b.turn(ctx)
+	if err != nil {
+		return ctrl.Result{}, err
+	}
+	if beside != nil {
+		return b.rotate(ctx, beside)
+	}
+	if b.Status.ExternalID != "" {
+		if saved, err := b.saveIDs(ctx, ""); saved || err != nil {
+			return ctrl.Result{}, err
+		}
+		if !equality.Semantic.DeepEqual(before.Status, b.Status) {
+			return ctrl.Result{RequeueAfter: after}, r.save(ctx, before, b.ServiceBinding)
+		}
+	}
+	res, err := r.run(ctx, b)
+	res.RequeueAfter = soonest(res.RequeueAfter, after)
+	return res, err
 }
 
 // binding is a ServiceBinding on its way through one pass.
@@ -56,6 +88,13 @@ type binding struct {
 	unchecked error
 	// stored is what was stored, known after a bind.
 	stored stored
+	// ids are those of all credentials, as the annotation has them.
+	ids generations
+	// storeAs is the id whose credentials are to be stored, if not the one in force;
+	// replaces the id that the broker is told is replaced.
+	storeAs, replaces string
+	// fresh: what is in force cannot be had again, so new credentials are needed.
+	fresh bool
 }
 
 func (b *binding) object() client.Object { return b.ServiceBinding }
@@ -72,6 +111,9 @@ func (b *binding) identity() identity {
 
 func (b *binding) observe(ctx context.Context) (lifecycle.Facts, error) {
 	s := &b.Status
+	if s.ExternalID == "" && b.ids.InForce != "" {
+		b.ids.restore(b.ServiceBinding)
+	}
 	b.identity().settle()
 	f := lifecycle.Facts{
 		Kind: lifecycle.Binding, Now: b.r.Clock.Now(), Deleting: !b.DeletionTimestamp.IsZero(),
@@ -79,8 +121,9 @@ func (b *binding) observe(ctx context.Context) (lifecycle.Facts, error) {
 		Exists: s.Binding != nil, MayExist: s.UnbindStatus == v1beta1.UnbindStatusRequired,
 		Ours:       s.ExternalIDOrigin == v1beta1.ExternalIDGenerated || s.CreatedByUs,
 		ExternalID: s.ExternalID, BaseID: b.Spec.ExternalID, Op: s.Operation, Mitigate: true,
-		Have: b.have(),
+		PollLimit: b.r.MaxPolling, NextPoll: b.r.polls.after(b.UID, s.Operation), Have: b.have(),
 	}
+	f.Background = f.Deleting || s.Operation != nil && (s.Operation.Action != v1beta1.ActionBind || s.Operation.BrokerOperation != nil)
 	var problem *lifecycle.Problem
 	var err error
 	switch {
@@ -153,6 +196,8 @@ func (b *binding) wish(ctx context.Context, f *lifecycle.Facts) (*lifecycle.Prob
 			return problem, err
 		}
 	}
+	f.Background = f.Background || b.retrievable()
+	b.limitPolling(f)
 	have := b.instance.Status.ExternalProperties
 	f.Wish = &lifecycle.Request{
 		ServiceID: have.ServiceExternalID, PlanID: have.ClusterServicePlanExternalID + have.ServicePlanExternalID,
@@ -260,51 +305,6 @@ func (b *binding) begin(op *v1beta1.Operation) state {
 	return inFlight(op.Action, v1beta1.ReasonUnbindingRequestInFlight, "The broker is being asked to revoke the credentials.")
 }
 
-func (b *binding) call(ctx context.Context, op *v1beta1.Operation) lifecycle.Reply {
-	instanceID := b.sent().InstanceExternalID
-	if op.Action != v1beta1.ActionBind {
-		resp, err := b.client.Unbind(ctx, &osb.UnbindRequest{
-			InstanceID: instanceID, BindingID: op.ExternalID, ServiceID: op.ServiceID, PlanID: op.PlanID})
-		if err == nil && op.Action == v1beta1.ActionMitigate {
-			// One Secret may have been stored before the other could not be; what it
-			// holds is revoked now.
-			err = b.release(ctx)
-		}
-		return lifecycle.Reply{Err: err, Async: resp != nil && resp.Async}
-	}
-	b.r.tellUnchecked(b.ServiceBinding, op.Action, b.unchecked)
-	resp, err := b.client.Bind(ctx, &osb.BindRequest{
-		InstanceID: instanceID, BindingID: op.ExternalID, ServiceID: op.ServiceID, PlanID: op.PlanID,
-		AppGUID: string(b.space), BindResource: &osb.BindResource{AppGUID: string(b.space)},
-		Context: b.r.osbContext(b.Namespace, b.instance.Name), Parameters: b.params.JSON,
-	})
-	if err != nil {
-		return b.look(ctx, op, err)
-	}
-	if resp.Async {
-		return lifecycle.Reply{Async: true}
-	}
-	return lifecycle.Reply{Existed: resp.Existed, StoreErr: b.store(ctx, resp.BindingData)}
-}
-
-// look fetches the binding that a broker says it has already, where that can be
-// ours: a lost answer comes back so (OSB 2.17, pitfall 18).
-func (b *binding) look(ctx context.Context, op *v1beta1.Operation, refusal error) lifecycle.Reply {
-	reply := lifecycle.Reply{Err: refusal}
-	mayBeOurs := op.UnreadAttempts > 0 || b.Status.ExternalIDOrigin != v1beta1.ExternalIDGenerated
-	if !mayBeOurs || !osb.IsKind(refusal, osb.KindConflict) || b.found.class.Spec == nil || !b.found.class.Spec.BindingRetrievable {
-		return reply
-	}
-	got, err := b.client.GetBinding(ctx, &osb.GetBindingRequest{
-		InstanceID: b.sent().InstanceExternalID, BindingID: op.ExternalID, ServiceID: op.ServiceID, PlanID: op.PlanID})
-	if err != nil {
-		return reply
-	}
-	reply.Found, reply.Existed = &lifecycle.Found{}, true
-	reply.StoreErr = b.store(ctx, got.BindingData)
-	return reply
-}
-
 func (b *binding) settle(op *v1beta1.Operation, o lifecycle.Outcome) {
 	s := &b.Status
 	s.ExternalID, s.CreatedByUs = o.ExternalID, o.CreatedByUs
@@ -322,6 +322,7 @@ func (b *binding) settle(op *v1beta1.Operation, o lifecycle.Outcome) {
 		s.Binding = &v1beta1.LocalObjectReference{Name: b.EffectiveSecretName()}
 		s.EnvSecretName = v1beta1.EnvSecretName(b.EffectiveSecretName())
 		b.record()
+		b.born(b.r.Clock.Now())
 	case !o.MayExist:
 		s.ExternalProperties = nil
 		if op.Action == v1beta1.ActionUnbind {

@@ -206,13 +206,17 @@ func (i *instance) checkCreate(_ context.Context, f *lifecycle.Facts) (problem *
 }
 
 // limitPolling shortens how long the broker may work to what the plan says.
-func (i *instance) limitPolling(f *lifecycle.Facts) {
-	if i.found.plan.Spec == nil {
-		return
+func (i *instance) limitPolling(f *lifecycle.Facts) { f.PollLimit = planLimit(i.found, f.PollLimit) }
+
+// planLimit is the plan's maximum_polling_duration, or ours if that is shorter.
+func planLimit(o offering, ours time.Duration) time.Duration {
+	if o.plan.Spec == nil {
+		return ours
 	}
-	if s := i.found.plan.Spec.MaximumPollingDuration; s != nil && *s > 0 && *s < int64(f.PollLimit/time.Second) {
-		f.PollLimit = time.Duration(*s) * time.Second
+	if s := o.plan.Spec.MaximumPollingDuration; s != nil && *s > 0 && *s < int64(ours/time.Second) {
+		return time.Duration(*s) * time.Second
 	}
+	return ours
 }
 
 func (i *instance) release(context.Context) error { return nil }

@@ -52,6 +52,8 @@ type Options struct {
 	// BrokerConcurrency is how many requests a broker gets at a time that names no
 	// number, and BrokerRate how many begin in a second.
 	BrokerConcurrency, BrokerRate int
+	// RotationRate is how many bindings a minute begin to be renewed by the clock.
+	RotationRate int
 	// Metrics are told of each call to a broker; may be nil.
 	Metrics *Metrics
 	// Clock is the time; nil means the real one.
@@ -133,7 +135,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	if err := s.instances(&InstanceReconciler{Engine: engine}); err != nil {
 		return fmt.Errorf("set up instances: %w", err)
 	}
-	if err := s.bindings(&BindingReconciler{Engine: engine, Ours: mgr.GetCache()}); err != nil {
+	if err := s.bindings(&BindingReconciler{
+		Engine: engine, Ours: mgr.GetCache(), Live: mgr.GetAPIReader(),
+		Rotations: rate.NewLimiter(rate.Limit(float64(max(1, o.RotationRate))/60), max(1, o.RotationRate)),
+	}); err != nil {
 		return fmt.Errorf("set up bindings: %w", err)
 	}
 	if err := s.pods(&PodReconciler{Client: mgr.GetClient(), Recorder: engine.Recorder, Clock: o.Clock}); err != nil {

@@ -18,6 +18,15 @@ const (
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is True while somebody must act before work goes on.
 	ConditionStalled = "Stalled"
+	// ConditionRotationFailed is True while a binding's credentials could not be
+	// renewed; those in force go on working.
+	ConditionRotationFailed = "RotationFailed"
+	// ConditionOldCredentialInUse names the Pods that keep replaced credentials from
+	// being revoked, because they have them in their environment.
+	ConditionOldCredentialInUse = "OldCredentialInUse"
+	// ConditionOldCredentialNotRevoked is True while the broker fails to revoke
+	// replaced credentials.
+	ConditionOldCredentialNotRevoked = "OldCredentialNotRevoked"
 	// ConditionCircuitOpen is True while a broker is left alone because it does
 	// not answer, or asked for it.
 	ConditionCircuitOpen = "CircuitOpen"
@@ -142,6 +151,10 @@ const (
 	ReasonSecretLost = "SecretLost"
 	// ReasonSecretRepaired: a Secret of a binding was made what it should be.
 	ReasonSecretRepaired = "SecretRepaired"
+	// ReasonOldCredentialInUse is the reason of ConditionOldCredentialInUse.
+	ReasonOldCredentialInUse = "InEnvironment"
+	// ReasonCredentialsRotated: a binding's Secrets hold new credentials.
+	ReasonCredentialsRotated = "CredentialsRotated"
 )
 
 // Reasons of events on Pods.

@@ -64,6 +64,9 @@ type RotationStatus struct {
 	// Generation counts the credentials that the binding had: 0 for the first.
 	// +optional
 	Generation int64 `json:"generation,omitempty"`
+	// RetryTime is when a rotation that the broker refused is tried again.
+	// +optional
+	RetryTime *metav1.Time `json:"retryTime,omitempty"`
 	// Handled is the value of the annotation servicecatalog.k8s.io/rotate that was last
 	// acted on.
 	// +optional

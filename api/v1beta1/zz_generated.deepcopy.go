@@ -909,6 +909,10 @@ func (in *RotationStatus) DeepCopyInto(out *RotationStatus) {
 		in, out := &in.NextTime, &out.NextTime
 		*out = (*in).DeepCopy()
 	}
+	if in.RetryTime != nil {
+		in, out := &in.RetryTime, &out.RetryTime
+		*out = (*in).DeepCopy()
+	}
 	if in.ExpiresAt != nil {
 		in, out := &in.ExpiresAt, &out.ExpiresAt
 		*out = (*in).DeepCopy()

@@ -48,6 +48,7 @@ type controllersOptions struct {
 	concurrent        int
 	brokerConcurrency int
 	brokerRate        int
+	rotationRate      int
 	osbTimeout        time.Duration
 	relistInterval    time.Duration
 	maxPolling        time.Duration
@@ -79,6 +80,7 @@ func (o *controllersOptions) bind(f *pflag.FlagSet) {
 	f.IntVar(&o.concurrent, "concurrent-reconciles", 10, "objects of a kind worked on at once")
 	f.IntVar(&o.brokerConcurrency, "broker-concurrency", 10, "requests at a time to a broker that names no number")
 	f.IntVar(&o.brokerRate, "broker-rate", 50, "requests that begin in a second at a broker that names no number")
+	f.IntVar(&o.rotationRate, "rotation-rate", 20, "bindings a minute whose credentials begin to be renewed because they are due")
 	f.DurationVar(&o.osbTimeout, "osb-timeout", time.Minute, "time for one request to a broker that names none")
 	f.DurationVar(&o.maxPolling, "max-polling-duration", 7*24*time.Hour, "time that a broker may work in the background on one request, where its plan does not say less")
 	f.DurationVar(&o.relistInterval, "relist-interval", 24*time.Hour, "time between fetches of a catalog whose broker names none")
@@ -145,7 +147,7 @@ func (o *controllersOptions) run(ctx context.Context, log io.Writer) error {
 	}
 	if err := controllers.Setup(ctx, mgr, controllers.Options{
 		ClusterID: id, DeriveIDs: o.deriveIDs, Concurrent: o.concurrent, OSBTimeout: o.osbTimeout, Addresses: addresses, RelistInterval: o.relistInterval, MaxPolling: o.maxPolling,
-		BrokerConcurrency: o.brokerConcurrency, BrokerRate: o.brokerRate, IntentTTL: renewDeadline - retryPeriod, Metrics: observed,
+		BrokerConcurrency: o.brokerConcurrency, BrokerRate: o.brokerRate, RotationRate: o.rotationRate, IntentTTL: renewDeadline - retryPeriod, Metrics: observed,
 	}); err != nil {
 		return err
 	}
