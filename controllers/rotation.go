@@ -35,6 +35,9 @@ func (b *binding) turn(ctx context.Context) (t target, after time.Duration, err 
 	if err != nil {
 		return nil, 0, err
 	}
+	if ids.Next == b.Status.ExternalID || b.predecessor(ids.Next) != nil {
+		ids.Next = "" // it is in force by now, and the annotation not yet up to date
+	}
 	b.ids = ids
 	deleting := !b.DeletionTimestamp.IsZero()
 	if b.Annotations[v1beta1.AnnotationPaused] == annotationOn || deleting && b.Annotations[v1beta1.AnnotationPurge] == annotationOn {
