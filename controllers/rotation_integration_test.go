@@ -72,10 +72,10 @@ func (w *world) neverUnready(b *v1beta1.ServiceBinding) *atomic.Bool {
 	var bad atomic.Bool
 	ctx, cancel := context.WithCancel(w.Context())
 	w.Cleanup(cancel)
+	seen, key := b.DeepCopy(), client.ObjectKeyFromObject(b)
 	go func() {
-		seen := b.DeepCopy()
 		for tick := time.NewTicker(5 * time.Millisecond); ctx.Err() == nil; <-tick.C {
-			if w.Get(ctx, client.ObjectKeyFromObject(b), seen) == nil && seen.DeletionTimestamp.IsZero() &&
+			if w.Get(ctx, key, seen) == nil && seen.DeletionTimestamp.IsZero() &&
 				condition(seen.Status.Conditions, v1beta1.ConditionReady).Status != metav1.ConditionTrue {
 				bad.Store(true)
 			}

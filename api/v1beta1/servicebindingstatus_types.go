@@ -130,7 +130,7 @@ type ServiceBindingStatus struct {
 
 // StoredSecret is one version of a Secret.
 type StoredSecret struct {
-	// Name of the Secret.
+	// Name of the Secret: <secretName> or <secretName>-env.
 	Name string `json:"name"`
 	// ResourceVersion that the Secret had when it was last known to be right.
 	ResourceVersion string `json:"resourceVersion"`
@@ -142,9 +142,9 @@ type StoredSecret struct {
 
 // SecretSource is one version of a Secret that keys were copied from.
 type SecretSource struct {
-	// Namespace of the Secret.
+	// Namespace that the Secret is in, which may be another than the binding's.
 	Namespace string `json:"namespace"`
-	// Name of the Secret.
+	// Name of the Secret that addKeysFrom names.
 	Name string `json:"name"`
 	// ResourceVersion of the Secret when its keys were copied.
 	ResourceVersion string `json:"resourceVersion"`
