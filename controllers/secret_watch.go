@@ -76,21 +76,13 @@ func (s *secretStream) NeedLeaderElection() bool { return true }
 func (s *secretStream) Start(ctx context.Context) error {
 	version, pause := "", firstStreamPause
 	for ctx.Err() == nil {
-		var err error
 		began := s.clock.Now()
-		if version == "" {
-			version, err = s.begin(ctx)
-		}
-		if err == nil {
-			version, err = s.follow(ctx, version)
-		}
-		if ctx.Err() != nil {
-			break
-		}
+		next, err := s.request(ctx, version)
+		version = next
 		if err == nil || s.clock.Since(began) > maxStreamPause {
 			pause = firstStreamPause
 		}
-		if err != nil {
+		if err != nil && ctx.Err() == nil {
 			ctrl.LoggerFrom(ctx).V(1).Info("The watch of Secrets ended; it begins again", "reason", briefly(err))
 		}
 		select {
@@ -100,6 +92,18 @@ func (s *secretStream) Start(ctx context.Context) error {
 		pause = min(2*pause, maxStreamPause)
 	}
 	return nil
+}
+
+// request makes one watch, from a version on or, without one, from now on. It returns
+// the version from which to go on.
+func (s *secretStream) request(ctx context.Context, version string) (string, error) {
+	if version == "" {
+		var err error
+		if version, err = s.begin(ctx); err != nil {
+			return "", err
+		}
+	}
+	return s.follow(ctx, version)
 }
 
 // begin finds out from which version on to follow, and wakes all readers: what

@@ -99,7 +99,7 @@ func (b *budget) functions() template.FuncMap {
 		"replace":    b.replace,
 		"split":      b.split,
 		"join":       b.join,
-		"default":    func(other, v any) any { return otherwise(other, v) },
+		"default":    otherwise,
 		"required":   required,
 		"hasKey":     func(m map[string]any, key string) bool { _, ok := m[key]; return ok },
 		"keys":       func(m map[string]any) []string { return slices.Sorted(maps.Keys(m)) },
