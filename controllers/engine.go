@@ -45,7 +45,8 @@ type Engine struct {
 	// not say less.
 	MaxPolling time.Duration
 
-	polls polls
+	polls  polls
+	checks checks
 }
 
 // target is an instance or a binding on its way through one pass. Its methods
@@ -131,12 +132,16 @@ func (e *Engine) rest(ctx context.Context, t target, f lifecycle.Facts, next lif
 		*journal = nil
 	}
 	status, _ := t.status()
-	was := readyOf(status)
+	was, asked := readyOf(status), status.LastHandledReconcile != t.object().GetAnnotations()[v1beta1.AnnotationReconcile]
 	if s := t.rest(f, next.Problem); s != nil {
 		e.show(t, *s)
 		e.tellProblem(was, t, next.Problem)
 	}
-	return ctrl.Result{RequeueAfter: next.Wait}, e.save(ctx, before, t.object())
+	err := e.save(ctx, before, t.object())
+	if i, ok := t.(*instance); ok && err == nil && next.Problem == nil && next.Wait == 0 {
+		return i.compare(ctx, f, asked)
+	}
+	return ctrl.Result{RequeueAfter: next.Wait}, err
 }
 
 // act saves the intent, and has the broker called and the outcome saved outside
@@ -256,6 +261,7 @@ func (e *Engine) release(ctx context.Context, t target, d lifecycle.Decision) er
 			Note: "The object goes without its broker being asked, as the annotation " + v1beta1.AnnotationPurge + " says; what it stands for may be there still, for the platform team to remove."})
 	}
 	e.polls.set(obj.GetUID(), nil, time.Time{})
+	e.checks.due(obj.GetUID(), 0, time.Time{})
 	before := copyOf(obj)
 	controllerutil.RemoveFinalizer(obj, v1beta1.Finalizer)
 	err := e.Patch(ctx, obj, client.MergeFromWithOptions(before, client.MergeFromWithOptimisticLock{}))

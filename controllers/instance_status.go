@@ -84,6 +84,7 @@ func (i *instance) settle(op *v1beta1.Operation, o lifecycle.Outcome) {
 	switch {
 	case o.Accepted:
 		s.ExternalProperties, s.InProgressProperties, s.ReconciledGeneration = s.InProgressProperties, nil, op.Generation
+		apimeta.RemoveStatusCondition(&s.Conditions, v1beta1.ConditionDrifted)
 		i.showAdopted(op, o.Adopted)
 	case o.Exists && o.Op != nil && o.Op.Terminal:
 		s.InProgressProperties = nil

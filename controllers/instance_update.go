@@ -98,7 +98,7 @@ func (i *instance) checkUpdate(_ context.Context, f *lifecycle.Facts) (problem *
 	}
 	stated, err := i.stated()
 	if err != nil {
-		return parameterProblem("The parameters cannot be used: " + err.Error()), nil
+		return nil, err // cannot be: Merge made them
 	}
 	problem, i.unchecked = checkSchema(i.found.plan.Spec.InstanceUpdateParameterSchema, stated)
 	return problem, nil

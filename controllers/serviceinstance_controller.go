@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"k8s.io/apimachinery/pkg/types"
@@ -193,7 +194,7 @@ func (i *instance) mergeParameters(ctx context.Context, f *lifecycle.Facts) (pro
 		}
 	}
 	if i.params, err = i.user.Over(rawOf(i.Status.DefaultProvisionParameters)); err != nil {
-		return parameterProblem("The default parameters cannot be used: " + err.Error()), nil
+		return nil, fmt.Errorf("apply the recorded defaults: %w", err)
 	}
 	return nil, nil
 }

@@ -14,6 +14,9 @@ const (
 	// ConditionAdopted says that what the broker had under a given id was taken
 	// over as it is, and how it differs from the spec as far as that is known.
 	ConditionAdopted = "Adopted"
+	// ConditionDrifted says that what the broker has is gone, or is not what it
+	// accepted.
+	ConditionDrifted = "Drifted"
 	// ConditionReconciling is True while work is going on.
 	ConditionReconciling = "Reconciling"
 	// ConditionStalled is True while somebody must act before work goes on.
@@ -109,6 +112,10 @@ const (
 	ReasonAdopted = "Adopted"
 	// ReasonAdoptedPlanDiffers: so it was, and its plan is not the spec's.
 	ReasonAdoptedPlanDiffers = "PlanDiffers"
+	// ReasonNotFoundAtBroker: the broker does not have the instance any more.
+	ReasonNotFoundAtBroker = "NotFoundAtBroker"
+	// ReasonPlanDiffersAtBroker: somebody changed the instance's plan there.
+	ReasonPlanDiffersAtBroker = "PlanDiffersAtBroker"
 	// ReasonPaused: an annotation holds all work on the object.
 	ReasonPaused = "Paused"
 	// ReasonSchemaUnusable: the plan's parameter schema cannot be used, so the

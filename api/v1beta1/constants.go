@@ -55,6 +55,9 @@ const (
 	// AnnotationReconcile makes the controllers act at once; any new value
 	// acts once.
 	AnnotationReconcile = AnnotationPrefix + "reconcile"
+	// AnnotationCheckInterval is how often an instance is compared with what its
+	// broker has, as a Go duration of at least a minute. Default is never.
+	AnnotationCheckInterval = AnnotationPrefix + "check-interval"
 	// AnnotationRotate rotates a binding's credentials; any new value acts once.
 	AnnotationRotate = AnnotationPrefix + "rotate"
 	// AnnotationPreventDeletion refuses deletion while it is "true".

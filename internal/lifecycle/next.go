@@ -29,6 +29,14 @@ func Next(f Facts) Decision {
 		return poll(f)
 	case f.Exists:
 		return nextExisting(f)
+	}
+	return nextMissing(f)
+}
+
+// nextMissing creates what is not there yet.
+func nextMissing(f Facts) Decision {
+	op := f.Op
+	switch {
 	case f.Blocked != nil:
 		return blocked(f.Blocked)
 	case op != nil && op.Terminal && op.RetryToken == f.Token:
@@ -106,7 +114,7 @@ func nextExisting(f Facts) Decision {
 		return blocked(f.Blocked)
 	case f.Wish == nil:
 		return Decision{}
-	case f.Wish.settledBy(f.Have) && !(updating && unsure(op)):
+	case f.Wish.settledBy(f.Have) && (!updating || !unsure(op)):
 		return Decision{Clear: updating} // a refused update that was taken back is settled too
 	case updating && op.Terminal && op.RetryToken == f.Token, updating && op.Unrepeatable && f.Wish.settledBy(requestOf(op)):
 		return refusal(op)
