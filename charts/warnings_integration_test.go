@@ -67,13 +67,15 @@ func TestAnnotationsThatDoNothingAreWarnedOf(t *testing.T) {
 		kind, key, value string
 		warning          string // empty: none
 	}{
-		"no annotation of ours":             {"ServiceInstance", "example.com/binding", "x", ""},
-		"a domain that only ends like ours": {"ServiceInstance", "notservicecatalog.k8s.io/binding", "x", ""},
-		"an annotation that there is":       {"ServiceInstance", domain + "purge", "1", ""},
-		"a switch that is on":               {"ServiceBroker", domain + "prevent-deletion", "true", ""},
-		"a switch that is off":              {"ClusterServiceBroker", domain + "paused", "false", ""},
-		"one for bindings alone, there":     {"ServiceBinding", domain + "rotate", "1", ""},
-		"one for bindings alone, elsewhere": {"ServiceInstance", domain + "rotate", "1", `"servicecatalog.k8s.io/rotate" means nothing on a ServiceInstance; ` + knownEverywhere},
+		"no annotation of ours":              {"ServiceInstance", "example.com/binding", "x", ""},
+		"a domain that only ends like ours":  {"ServiceInstance", "notservicecatalog.k8s.io/binding", "x", ""},
+		"an annotation that there is":        {"ServiceInstance", domain + "purge", "1", ""},
+		"a switch that is on":                {"ServiceBroker", domain + "prevent-deletion", "true", ""},
+		"a switch that is off":               {"ClusterServiceBroker", domain + "paused", "false", ""},
+		"one for instances alone, there":     {"ServiceInstance", domain + "check-interval", "1h", ""},
+		"one for instances alone, elsewhere": {"ServiceBinding", domain + "check-interval", "1h", `"servicecatalog.k8s.io/check-interval" means nothing on a ServiceBinding; ` + knownEverywhere + ", rotate"},
+		"one for bindings alone, there":      {"ServiceBinding", domain + "rotate", "1", ""},
+		"one for bindings alone, elsewhere":  {"ServiceInstance", domain + "rotate", "1", `"servicecatalog.k8s.io/rotate" means nothing on a ServiceInstance; ` + knownEverywhere},
 		"a typo": {"ServiceInstance", domain + "prevent-delete", "true",
 			`"servicecatalog.k8s.io/prevent-delete" means nothing on a ServiceInstance; ` + knownEverywhere},
 		"a typo on a binding":             {"ServiceBinding", domain + "rotation", "1", `"servicecatalog.k8s.io/rotation" means nothing on a ServiceBinding; ` + knownEverywhere + ", rotate"},

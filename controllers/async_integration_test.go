@@ -164,3 +164,39 @@ func TestPollsWriteNothingAndAreFewerWithTime(t *testing.T) {
 	assert.Equal(t, before, i.ResourceVersion, "a poll that brings nothing new costs no write")
 	l.gone(i)
 }
+
+// Only the broker's own word, that it is gone or does not know it, ends a deletion.
+func TestOddDeleteAnswersEndNothing(t *testing.T) {
+	for name, do := range map[string]testbroker.Do{
+		"a page with 404":  {Status: 404, Body: testbroker.BodyHTML},
+		"a page with 410":  {Status: 410, Body: testbroker.BodyHTML},
+		"a router's 404":   {Status: 404, Header: map[string]string{"X-Cf-RouterError": "unknown_route"}},
+		"a broker's 404":   {Status: 404},
+		"400":              {Status: 400, Description: "bucket not empty"},
+		"401":              {Status: 401},
+		"500":              {Status: 500},
+		"503 with a date":  {Status: 503, RetryAfter: "Mon, 02 Jan 2006 15:04:05 GMT"},
+		"429 with garbage": {Status: 429, RetryAfter: "later"},
+		"204":              {Status: 204, Effect: testbroker.EffectNone},
+		"a reset":          {Cut: testbroker.CutReset},
+		"an empty 202":     {Status: 202, Body: testbroker.BodyEmpty, Effect: testbroker.EffectNone},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := newLived(t, nil)
+			i := l.standing("")
+			rule := l.rule(do, 0, osb.OpDeprovision)
+			require.NoError(t, l.Delete(t.Context(), i))
+			l.eventually("it was answered", func() bool {
+				return !l.refresh(i) && i.Status.Operation != nil && i.Status.Operation.Failures > 0
+			})
+			assert.Contains(t, i.Finalizers, v1beta1.Finalizer)
+			assert.NotEmpty(t, condition(i.Status.Conditions, v1beta1.ConditionReady).Message)
+			assert.Len(t, l.b.State().Instances, 1)
+			l.b.Remove(rule)
+			l.waitLess(i)
+			l.eventually("it goes", func() bool { return l.refresh(i) })
+			assert.Empty(t, l.b.State().Instances)
+			l.blameless()
+		})
+	}
+}

@@ -17,7 +17,7 @@ import (
 // Names of the cache's indexes.
 const (
 	indexBrokerName = "brokerName" // classes and plans by their broker's name
-	indexWanted     = "wanted"     // unprovisioned instances by the class they name
+	indexWanted     = "wanted"     // instances that are not as their spec says, by the class they name
 	indexBroker     = "broker"     // instances and bindings by the broker that has them
 	indexExternalID = "externalID" // instances and bindings by their ids
 	indexInstance   = "instance"   // bindings by their instance
@@ -78,7 +78,8 @@ func typed[T client.Object](keys func(T) []string) client.IndexerFunc {
 
 func wantedKeys(i *v1beta1.ServiceInstance) []string {
 	w, err := resolve.Want(i.Spec.PlanReference)
-	if err != nil || i.Status.ProvisionStatus == v1beta1.ProvisionStatusProvisioned {
+	settled := i.Status.ProvisionStatus == v1beta1.ProvisionStatusProvisioned && i.Status.ReconciledGeneration == i.Generation
+	if err != nil || settled {
 		return nil
 	}
 	return []string{market.Key(w.Style, w.Class)}

@@ -139,6 +139,9 @@ func (i *instance) observeRecorded(ctx context.Context, f *lifecycle.Facts) (*li
 		return nil, err
 	}
 	i.limitPolling(f)
+	if err := i.recoverBroker(ctx, f); err != nil {
+		return nil, err
+	}
 	b, problem, err := i.r.brokerFor(ctx, i.Status.BrokerRef, i.Namespace)
 	if problem == nil && err == nil {
 		i.found.broker = b
@@ -146,6 +149,25 @@ func (i *instance) observeRecorded(ctx context.Context, f *lifecycle.Facts) (*li
 	}
 	f.Token = retryToken(f.Token, lifecycle.Request{}, i.Annotations)
 	return i.r.removal(i.ServiceInstance, problem), err
+}
+
+// recoverBroker finds the broker of an object whose status another version wrote,
+// which did not record it: that of the class that the spec names.
+func (i *instance) recoverBroker(ctx context.Context, f *lifecycle.Facts) error {
+	if i.Status.BrokerRef != nil {
+		return nil
+	}
+	if _, err := i.resolve(ctx, f); err != nil {
+		return err
+	}
+	if i.found.class.Spec == nil {
+		return nil // brokerFor says what is missing
+	}
+	i.Status.BrokerRef = i.found.brokerRef()
+	if f.Have.ServiceID == "" {
+		f.Have.ServiceID = i.found.class.Spec.ExternalID
+	}
+	return nil
 }
 
 // wish finds out what the spec asks for: class, plan, broker and parameters. A

@@ -36,6 +36,7 @@ func TestAnUpgradeSendsNoUpdates(t *testing.T) {
 		ClusterServicePlanExternalName: had.ClusterServicePlanExternalName, ClusterServicePlanExternalID: had.ClusterServicePlanExternalID,
 		Parameters: had.Parameters, ParameterChecksum: hex.EncodeToString(sum[:]),
 	}
+	i.Status.BrokerRef = nil
 	require.NoError(t, w.Status().Update(t.Context(), i))
 	w.fake.set(func() { clear(w.fake.requests) })
 	stop = o.run()
