@@ -212,7 +212,7 @@ func TestWarningsKnowEveryAnnotation(t *testing.T) {
 	t.Parallel()
 	onPods := []string{v1beta1.AnnotationBinding, v1beta1.AnnotationInject, v1beta1.AnnotationContainers, v1beta1.AnnotationMountPath,
 		v1beta1.AnnotationEnvPrefix, v1beta1.AnnotationEnv, v1beta1.AnnotationWhenNotReady, v1beta1.AnnotationRestartOnRotation}
-	onOurs := []string{v1beta1.AnnotationPaused, v1beta1.AnnotationReconcile, v1beta1.AnnotationPreventDeletion, v1beta1.AnnotationPurge, v1beta1.AnnotationRotate}
+	onOurs := []string{v1beta1.AnnotationPaused, v1beta1.AnnotationReconcile, v1beta1.AnnotationPreventDeletion, v1beta1.AnnotationPurge, v1beta1.AnnotationRotate, v1beta1.AnnotationCheckInterval}
 	notTheUsers := []string{v1beta1.AnnotationInjected, v1beta1.AnnotationBindingID, v1beta1.AnnotationBindingName, v1beta1.AnnotationCredentialIDs}
 	known := slices.Concat(onPods, onOurs, notTheUsers)
 	assert.Len(t, annotationConstants(t), len(known), "sort a new annotation into one of the lists, and into the policies")
@@ -227,7 +227,8 @@ func TestWarningsKnowEveryAnnotation(t *testing.T) {
 	}
 	assert.Contains(t, rendered, list(onPods))
 	assert.Contains(t, rendered, v1beta1.AnnotationCredentialIDs, "an edit of a binding that has it is no reason to warn")
-	assert.Contains(t, rendered, list(onOurs[:4])+" + (request.resource.resource == 'servicebindings' ? "+list(onOurs[4:]))
+	assert.Contains(t, rendered, list(onOurs[:4])+" + (request.resource.resource == 'servicebindings' ? "+list(onOurs[4:5]))
+	assert.Contains(t, rendered, "(request.resource.resource == 'serviceinstances' ? "+list(onOurs[5:]))
 }
 
 // annotationConstants are the names of the API's constants for annotations.

@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"hash/fnv"
 	"sync"
 	"time"
 
@@ -39,11 +40,9 @@ func (c *checks) due(uid types.UID, every time.Duration, now time.Time) (bool, t
 	}
 	at, known := c.next[uid]
 	if !known || at.After(now.Add(every)) { // new, or asked for more often now
-		spread := uint64(0)
-		for _, b := range []byte(uid) {
-			spread = spread*31 + uint64(b)
-		}
-		at = now.Add(time.Duration(spread % uint64(every)))
+		h := fnv.New32a()
+		_, _ = h.Write([]byte(uid)) // a hash takes all
+		at = now.Add(time.Duration(h.Sum32()) * time.Microsecond % every)
 		c.next[uid] = at
 	}
 	return !at.After(now), at.Sub(now)
