@@ -213,7 +213,7 @@ func TestWarningsKnowEveryAnnotation(t *testing.T) {
 	onPods := []string{v1beta1.AnnotationBinding, v1beta1.AnnotationInject, v1beta1.AnnotationContainers, v1beta1.AnnotationMountPath,
 		v1beta1.AnnotationEnvPrefix, v1beta1.AnnotationEnv, v1beta1.AnnotationWhenNotReady, v1beta1.AnnotationRestartOnRotation}
 	onOurs := []string{v1beta1.AnnotationPaused, v1beta1.AnnotationReconcile, v1beta1.AnnotationPreventDeletion, v1beta1.AnnotationPurge, v1beta1.AnnotationRotate, v1beta1.AnnotationCheckInterval}
-	notTheUsers := []string{v1beta1.AnnotationInjected, v1beta1.AnnotationBindingID, v1beta1.AnnotationBindingName, v1beta1.AnnotationCredentialIDs}
+	notTheUsers := []string{v1beta1.AnnotationInjected, v1beta1.AnnotationBindingID, v1beta1.AnnotationBindingName, v1beta1.AnnotationCredentialIDs, v1beta1.AnnotationDigestKey}
 	known := slices.Concat(onPods, onOurs, notTheUsers)
 	assert.Len(t, annotationConstants(t), len(known), "sort a new annotation into one of the lists, and into the policies")
 
