@@ -91,21 +91,30 @@ func scenes(background bool, ops ...operation) []scene {
 
 // Every answer to every call, by a broker that works at once.
 func TestEveryAnswerToEveryCall(t *testing.T) {
-	playAll(t, scenes(false, provisions, updates, deprovisions, binds, unbinds), scene.name, playScene)
+	playAll(t, scenes(false, provisions, updates, deprovisions, binds, unbinds), scene.name, playScene(watch(t, shared)))
 }
 
 // Every answer to every call, by a broker that works in the background.
 func TestEveryAnswerToEveryCallOfBackgroundWork(t *testing.T) {
-	playAll(t, scenes(true, provisions, updates, deprovisions), scene.name, playScene)
+	playAll(t, scenes(true, provisions, updates, deprovisions), scene.name, playScene(watch(t, shared)))
 }
 
-// playScene goes through a case and looks at what must hold at its end.
-func playScene(t *testing.T, c scene) {
+func playScene(watched client.Reader) func(*testing.T, scene) {
+	return func(t *testing.T, c scene) {
+		t.Helper()
+		play(t, watched, c)
+	}
+}
+
+// play goes through a case and looks at what must hold at its end.
+func play(t *testing.T, watched client.Reader, c scene) {
+	t.Helper()
 	var background []osb.Operation
 	if c.background {
 		background = []osb.Operation{osb.OpProvision, osb.OpUpdate, osb.OpDeprovision}
 	}
 	s := newStage(t, shared, nil, background...)
+	s.watched = watched
 	s.upTo(c)
 	s.spoilFor(c)
 	o := s.begin(c)
@@ -150,7 +159,10 @@ func (s *stage) begin(c scene) client.Object {
 		s.create(s.i)
 		return s.i
 	case updates:
-		s.edit(s.i, func() { s.i.Spec.Parameters, s.i.Spec.ClusterServicePlanExternalName = parameters(`{"size":2}`), "large" })
+		s.unknownPlan = c.unread || c.course() == passes
+		s.edit(s.i, func() {
+			s.i.Spec.Parameters, s.i.Spec.ClusterServicePlanExternalName = parameters(`{"size":2}`), "large"
+		})
 		return s.i
 	case binds:
 		s.create(s.sb)

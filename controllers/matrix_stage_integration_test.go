@@ -3,6 +3,7 @@
 package controllers_test
 
 import (
+	"context"
 	"fmt"
 	"net/http/httptest"
 	"sync"
@@ -13,6 +14,8 @@ import (
 	"github.com/stretchr/testify/require"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/resourceversion"
+	"sigs.k8s.io/controller-runtime/pkg/cache"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
 	"github.com/svc-cat/catalog/api/v1beta1"
@@ -36,9 +39,13 @@ const (
 type stage struct {
 	*lived
 	base []testbroker.Rule // how the broker is without a fault
-	i    *v1beta1.ServiceInstance
-	sb   *v1beta1.ServiceBinding
-	poked int
+	// watched has instances and bindings at hand; nil where each look is a request.
+	watched client.Reader
+	i       *v1beta1.ServiceInstance
+	sb      *v1beta1.ServiceBinding
+	poked   int
+	// unknownPlan: a change of plan was asked for, and its answer lost.
+	unknownPlan bool
 }
 
 // newStage registers a broker in s. Its requests of the given operations go on in
@@ -126,7 +133,7 @@ func (s *stage) says(o client.Object, status metav1.ConditionStatus, reason stri
 	s.Helper()
 	var ready metav1.Condition
 	s.await(fmt.Sprintf("%T is Ready=%s, %s", o, status, reason), func() bool {
-		if s.refresh(o) {
+		if !s.look(o) {
 			return false
 		}
 		ready = condition(conditionsOf(o), v1beta1.ConditionReady)
@@ -140,7 +147,7 @@ func (s *stage) says(o client.Object, status metav1.ConditionStatus, reason stri
 func (s *stage) works(o client.Object) {
 	s.Helper()
 	s.await(fmt.Sprintf("%T works", o), func() bool {
-		if s.refresh(o) || operationOf(o) != nil {
+		if !s.look(o) || operationOf(o) != nil {
 			return false
 		}
 		all := conditionsOf(o)
@@ -163,7 +170,47 @@ func operationOf(o client.Object) *v1beta1.Operation {
 // ends waits until an object that is being deleted is gone.
 func (s *stage) ends(o client.Object) {
 	s.Helper()
-	s.await(fmt.Sprintf("%T goes", o), func() bool { return s.refresh(o) })
+	s.await(fmt.Sprintf("%T goes", o), func() bool { return !s.look(o) && s.refresh(o) })
+}
+
+// look reads an object anew, and says whether there is one at least as new as the
+// one at hand.
+func (s *stage) look(o client.Object) bool {
+	if s.watched == nil {
+		return !s.refresh(o)
+	}
+	got := o.DeepCopyObject().(client.Object)
+	if s.watched.Get(s.Context(), client.ObjectKeyFromObject(o), got) != nil {
+		return false
+	}
+	if order, err := resourceversion.CompareResourceVersion(got.GetResourceVersion(), o.GetResourceVersion()); err != nil || order < 0 {
+		return false
+	}
+	switch o := o.(type) {
+	case *v1beta1.ServiceInstance:
+		got.(*v1beta1.ServiceInstance).DeepCopyInto(o)
+	case *v1beta1.ServiceBinding:
+		got.(*v1beta1.ServiceBinding).DeepCopyInto(o)
+	}
+	return true
+}
+
+// watch keeps instances and bindings at hand, so that the many who wait cost the
+// API server nothing.
+func watch(t *testing.T, s suite) client.Reader {
+	t.Helper()
+	c, err := cache.New(s.cfg, cache.Options{Scheme: s.Scheme()})
+	require.NoError(t, err)
+	for _, o := range []client.Object{&v1beta1.ServiceInstance{}, &v1beta1.ServiceBinding{}} {
+		_, err := c.GetInformer(t.Context(), o)
+		require.NoError(t, err)
+	}
+	ended := make(chan error, 1)
+	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
+	go func() { ended <- c.Start(ctx) }()
+	t.Cleanup(func() { cancel(); require.NoError(t, <-ended) })
+	require.True(t, c.WaitForCacheSync(t.Context()))
+	return c
 }
 
 // poke ends a wait, as users can.
