@@ -44,7 +44,9 @@ func (x *exchange) play() Outcome {
 	x.note()
 	outcome := x.answer()
 	if effect == EffectAfter && outcome != OutcomeClosed {
-		_ = http.NewResponseController(x.w).Flush() // the answer is out before the effect
+		if x.sent != 0 { // else there is no answer: flushing would make one, or panic after a reset
+			_ = http.NewResponseController(x.w).Flush() // the answer is out before the effect
+		}
 		x.carryOut()
 	}
 	return outcome

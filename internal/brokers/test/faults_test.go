@@ -60,6 +60,8 @@ func TestEveryFaultOfEveryOperation(t *testing.T) {
 		"no answer, and the effect later":    {test.Do{Hang: true, Effect: test.EffectAfter}, true, want{osb.KindTimeout, true, test.OutcomeHung}},
 		"a connection reset":                 {test.Do{Cut: test.CutReset}, false, want{osb.KindUnavailable, false, test.OutcomeCut}},
 		"a connection reset, but the effect": {test.Do{Cut: test.CutReset, Effect: test.EffectBefore}, false, want{osb.KindUnavailable, true, test.OutcomeCut}},
+		"a reset, and the effect later":      {test.Do{Cut: test.CutReset, Effect: test.EffectAfter}, false, want{osb.KindUnavailable, true, test.OutcomeCut}},
+		"a close, and the effect later":      {test.Do{Cut: test.CutClose, Effect: test.EffectAfter}, false, want{osb.KindUnavailable, true, test.OutcomeCut}},
 		"a connection closed":                {test.Do{Cut: test.CutClose}, false, want{osb.KindUnavailable, false, test.OutcomeCut}},
 		"a connection closed midway":         {test.Do{Cut: test.CutMidway, Effect: test.EffectBefore}, false, want{osb.KindUnavailable, true, test.OutcomeCut}},
 		"a body too slow to wait for":        {test.Do{Drip: test.Duration(time.Minute)}, true, want{osb.KindTimeout, true, test.OutcomeLost}},
