@@ -18,6 +18,7 @@ import (
 const (
 	indexBrokerName = "brokerName" // classes and plans by their broker's name
 	indexWanted     = "wanted"     // instances that are not as their spec says, by the class they name
+	indexPlan       = "plan"       // instances by the plan they were resolved to
 	indexBroker     = "broker"     // instances and bindings by the broker that has them
 	indexExternalID = "externalID" // instances and bindings by their ids
 	indexInstance   = "instance"   // bindings by their instance
@@ -55,6 +56,7 @@ func addIndexes(ctx context.Context, ix client.FieldIndexer) error {
 		index{&v1beta1.ServiceBroker{}, indexSecret, brokerSecrets},
 		index{&v1beta1.ServiceInstance{}, indexWanted, typed(wantedKeys)},
 		index{&v1beta1.ServiceInstance{}, indexBroker, typed(instanceBroker)},
+		index{&v1beta1.ServiceInstance{}, indexPlan, typed(planKeys)},
 		index{&v1beta1.ServiceInstance{}, indexExternalID, idsOf},
 		index{&v1beta1.ServiceBinding{}, indexExternalID, idsOf},
 		index{&v1beta1.ServiceInstance{}, indexSecret, typed(instanceSecrets)},

@@ -183,6 +183,7 @@ func (i *instance) caughtUp(f lifecycle.Facts) {
 	if p.UpdateRequests == nil {
 		p.UpdateRequests = ptr.To(i.Spec.UpdateRequests)
 	}
+	i.offerMaintenance()
 	if p.ContextChecksum == "" && p.ParameterChecksum != unknownChecksum {
 		p.ContextChecksum = i.contextChecksum()
 	}

@@ -17,6 +17,10 @@ import (
 func (i *instance) wishOfExisting(ctx context.Context, f *lifecycle.Facts) (*lifecycle.Problem, error) {
 	have := f.Have
 	f.Wish = &have
+	var err error
+	if i.found, err = i.r.resolved(ctx, i.ServiceInstance); err != nil {
+		return nil, err
+	}
 	asked := i.Status.ReconciledGeneration != i.Generation || i.Status.Operation != nil
 	if !asked {
 		changed, err := i.changedOutside(ctx, f)
@@ -40,14 +44,8 @@ func (i *instance) wishOfExisting(ctx context.Context, f *lifecycle.Facts) (*lif
 // parameters, or an annotation that the service wants to hear of. What cannot be
 // read has not changed.
 func (i *instance) changedOutside(ctx context.Context, f *lifecycle.Facts) (bool, error) {
-	if f.Have.Context != "" {
-		var err error
-		if i.found, err = i.r.resolved(ctx, i.ServiceInstance); err != nil {
-			return false, err
-		}
-		if i.found.class.Spec != nil && i.found.class.Spec.AllowContextUpdates && i.contextChecksum() != f.Have.Context {
-			return true, nil
-		}
+	if now := i.contextChecksum(); f.Have.Context != "" && now != "" && now != f.Have.Context {
+		return true, nil
 	}
 	if len(i.Spec.ParametersFrom) == 0 {
 		return false, nil

@@ -273,6 +273,7 @@ func TestMaintenanceIsUpgradedOnRequest(t *testing.T) {
 	service.Plans[0].MaintenanceInfo = &osb.MaintenanceInfo{Version: "2.0.0"}
 	require.NoError(t, l.b.SetCatalog(testbroker.CatalogSpec{Services: []osb.Service{service}}))
 	listed := len(l.sent(osb.OpCatalog))
+	assert.Empty(t, condition(i.Status.Conditions, v1beta1.ConditionMaintenanceAvailable).Type)
 	l.edit(i, func() { i.Spec.UpdateRequests++ })
 	l.becomes(i, metav1.ConditionTrue, v1beta1.ReasonUpdatedSuccessfully)
 	assert.Equal(t, "2.0.0", l.at(i).MaintenanceVersion, "the conflict made the catalog be fetched again")
@@ -281,6 +282,20 @@ func TestMaintenanceIsUpgradedOnRequest(t *testing.T) {
 	last := l.sent(osb.OpUpdate)
 	previous := l.body(last[len(last)-1])["previous_values"].(map[string]any)
 	assert.Equal(t, map[string]any{"version": "1.0.0+a"}, previous["maintenance_info"])
+
+	service.Plans[0].MaintenanceInfo = &osb.MaintenanceInfo{Version: "3.0.0", Description: "restarts"}
+	require.NoError(t, l.b.SetCatalog(testbroker.CatalogSpec{Services: []osb.Service{service}}))
+	updates := len(l.sent(osb.OpUpdate))
+	l.edit(l.broker, func() { l.broker.Spec.RelistRequests++ })
+	l.eventually("the upgrade is offered", func() bool {
+		return !l.refresh(i) && contains(condition(i.Status.Conditions, v1beta1.ConditionMaintenanceAvailable).Message, "restarts")
+	})
+	l.edit(i, func() { i.Spec.UpdateRequests++ })
+	l.eventually("it is taken", func() bool {
+		return !l.refresh(i) && condition(i.Status.Conditions, v1beta1.ConditionMaintenanceAvailable).Type == ""
+	})
+	assert.Equal(t, "3.0.0", l.at(i).MaintenanceVersion)
+	assert.Len(t, l.sent(osb.OpUpdate), updates+1, "and only when the user says so")
 	l.gone(i)
 }
 

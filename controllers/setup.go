@@ -187,6 +187,8 @@ func (s setup) instances(r *InstanceReconciler) error {
 		Watches(&v1beta1.ServiceClass{}, wanted).
 		Watches(&v1beta1.ClusterServicePlan{}, s.by(list, indexWanted, s.classOfPlan)).
 		Watches(&v1beta1.ServicePlan{}, s.by(list, indexWanted, s.classOfPlan)).
+		Watches(&v1beta1.ClusterServicePlan{}, s.by(list, indexPlan, keyOfPlan), onMaintenance()).
+		Watches(&v1beta1.ServicePlan{}, s.by(list, indexPlan, keyOfPlan), onMaintenance()).
 		Watches(&v1beta1.ClusterServiceBroker{}, s.by(list, indexBroker, keyOfBroker)).
 		Watches(&v1beta1.ServiceBroker{}, s.by(list, indexBroker, keyOfBroker)).
 		WatchesRawSource(s.readSecrets(list, typed(instanceSecrets))).

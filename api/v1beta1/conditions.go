@@ -14,6 +14,9 @@ const (
 	// ConditionAdopted says that what the broker had under a given id was taken
 	// over as it is, and how it differs from the spec as far as that is known.
 	ConditionAdopted = "Adopted"
+	// ConditionMaintenanceAvailable says that the plan is at another maintenance
+	// version than the instance.
+	ConditionMaintenanceAvailable = "MaintenanceAvailable"
 	// ConditionDrifted says that what the broker has is gone, or is not what it
 	// accepted.
 	ConditionDrifted = "Drifted"
@@ -116,6 +119,8 @@ const (
 	ReasonNotFoundAtBroker = "NotFoundAtBroker"
 	// ReasonPlanDiffersAtBroker: somebody changed the instance's plan there.
 	ReasonPlanDiffersAtBroker = "PlanDiffersAtBroker"
+	// ReasonMaintenanceAvailable is the reason of ConditionMaintenanceAvailable.
+	ReasonMaintenanceAvailable = "UpgradeOnRequest"
 	// ReasonPaused: an annotation holds all work on the object.
 	ReasonPaused = "Paused"
 	// ReasonSchemaUnusable: the plan's parameter schema cannot be used, so the
