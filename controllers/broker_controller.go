@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/fnv"
 	"slices"
 	"strings"
 	"time"
@@ -12,6 +13,7 @@ import (
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/events"
 	"k8s.io/utils/clock"
 	ctrl "sigs.k8s.io/controller-runtime"
@@ -60,6 +62,9 @@ func (r *BrokerReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 		// The event of this write begins the next pass.
 		err := r.Patch(ctx, b.Object, client.MergeFromWithOptions(before.Object, client.MergeFromWithOptimisticLock{}))
 		return ctrl.Result{}, ignoreConflict(client.IgnoreNotFound(err))
+	}
+	if err := r.sweep(ctx, b); err != nil {
+		return ctrl.Result{}, err
 	}
 	before := b.deepCopy()
 	osbClient, token, err := r.Clients.get(ctx, b)
@@ -140,9 +145,17 @@ func (r *BrokerReconciler) due(b broker, token string) (time.Duration, bool) {
 	case b.spec.RelistBehavior == v1beta1.RelistBehaviorManual:
 		return 0, false
 	case b.spec.RelistDuration != nil && b.spec.RelistDuration.Duration > 0:
-		return until(s.LastCatalogRetrievalTime.Add(b.spec.RelistDuration.Duration))
+		return until(s.LastCatalogRetrievalTime.Add(relistAfter(b.spec.RelistDuration.Duration, b.GetUID())))
 	}
-	return until(s.LastCatalogRetrievalTime.Add(r.RelistInterval))
+	return until(s.LastCatalogRetrievalTime.Add(relistAfter(r.RelistInterval, b.GetUID())))
+}
+
+// relistAfter is the interval between two fetches, less up to a tenth, always the
+// same for a broker: those that were registered together are not listed together.
+func relistAfter(interval time.Duration, id types.UID) time.Duration {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(id)) // a hash takes all
+	return interval - time.Duration(h.Sum64()%1000)*(interval/10_000)
 }
 
 // syncError is a failure to write what was fetched.
@@ -167,18 +180,34 @@ func (r *BrokerReconciler) refresh(ctx context.Context, b broker, c *osb.Client,
 	if err != nil {
 		return syncError{err}
 	}
-	clashes, err := r.syncCatalog(ctx, b, o)
+	skipped, err := r.syncCatalog(ctx, b, o)
 	if err != nil {
 		return syncError{err}
 	}
-	o.Problems = append(o.Problems, clashes...)
 	b.status.CatalogETag = resp.ETag
-	if len(clashes) > 0 {
-		b.status.CatalogETag = "" // another broker's removal may clear them
+	if len(skipped) > 0 {
+		b.status.CatalogETag = "" // what hinders them may go without the broker's doing
 	}
+	r.showSkipped(b, o, slices.Concat(o.Problems, skipped))
 	show(&b.status.CommonStatus, b.GetGeneration(), r.Clock.Now(), state{
 		ready: metav1.ConditionTrue, reason: v1beta1.ReasonFetchedCatalog, message: o.fetchedMessage()})
 	return nil
+}
+
+// showSkipped says how much is offered, and what is at fault.
+func (r *BrokerReconciler) showSkipped(b broker, o offer, skipped []v1beta1.SkippedEntry) {
+	s := b.status
+	s.ClassCount, s.PlanCount, s.SkippedCount = int64(len(o.Classes)), int64(len(o.Plans)), int64(len(skipped))
+	s.SkippedEntries = skipped[:min(maxSkipped, len(skipped)):min(maxSkipped, len(skipped))]
+	if len(skipped) == 0 {
+		s.SkippedEntries = nil
+		apimeta.RemoveStatusCondition(&s.Conditions, v1beta1.ConditionEntriesSkipped)
+		return
+	}
+	apimeta.SetStatusCondition(&s.Conditions, metav1.Condition{
+		Type: v1beta1.ConditionEntriesSkipped, Status: metav1.ConditionTrue, Reason: v1beta1.ReasonFaultyEntries,
+		Message: cutMessage(skippedMessage(skipped)), ObservedGeneration: b.GetGeneration(), LastTransitionTime: metav1.NewTime(r.Clock.Now()),
+	})
 }
 
 // record writes the outcome of a fetch into the status.
@@ -279,7 +308,7 @@ func (r *BrokerReconciler) remove(ctx context.Context, b broker) (ctrl.Result, e
 	if err != nil {
 		return ctrl.Result{}, err
 	}
-	if len(instances) > 0 {
+	if len(instances) > 0 && b.GetAnnotations()[v1beta1.AnnotationPurge] != annotationOn {
 		show(&b.status.CommonStatus, b.GetGeneration(), r.Clock.Now(), state{
 			ready: metav1.ConditionFalse, reason: v1beta1.ReasonBrokerInUse, message: inUseMessage(instances), working: true})
 		return ctrl.Result{}, r.save(ctx, before, b)
@@ -290,7 +319,7 @@ func (r *BrokerReconciler) remove(ctx context.Context, b broker) (ctrl.Result, e
 			return ctrl.Result{}, err
 		}
 		for _, e := range entries {
-			if !metav1.IsControlledBy(e.Object, b.Object) {
+			if !b.made(e) {
 				continue
 			}
 			if err := r.deleteEntry(ctx, e); err != nil {

@@ -3,7 +3,6 @@ package controllers
 import (
 	"bytes"
 	"fmt"
-	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/runtime"
@@ -31,8 +30,8 @@ type offeredClass struct {
 type offer struct {
 	Classes []offeredClass
 	Plans   []offeredPlan
-	// Problems are sentences about entries that were left out.
-	Problems []string
+	// Problems are faults in the catalog, most of them of entries that were left out.
+	Problems []v1beta1.SkippedEntry
 	// Keep holds the object names of entries that could not be read: they are
 	// unusable now, but the broker did not remove them.
 	Keep map[string]bool
@@ -43,7 +42,7 @@ type offer struct {
 func offerOf(r *osb.CatalogResponse) offer {
 	o := offer{Keep: map[string]bool{}}
 	for _, p := range r.Problems {
-		o.Problems = append(o.Problems, p.Reason)
+		o.Problems = append(o.Problems, v1beta1.SkippedEntry{ServiceID: p.ServiceID, PlanID: p.PlanID, Reason: p.Reason})
 		if p.PlanID != "" {
 			o.Keep[kubernetesName(p.PlanID)] = true
 		} else if p.ServiceID != "" {
@@ -101,20 +100,34 @@ func cut(s string) string {
 	return strings.ToValidUTF8(s[:maxDescription], "") + "…"
 }
 
-// fetchedMessage tells what a fetch brought, and names some of what it did not.
+// fetchedMessage tells what a fetch brought.
 func (o offer) fetchedMessage() string {
-	m := fmt.Sprintf("The broker offers %s.", count(len(o.Classes), "class", "classes")+" with "+count(len(o.Plans), "plan", "plans"))
-	if len(o.Problems) == 0 {
-		return m
+	return fmt.Sprintf("The broker offers %s.", count(len(o.Classes), "class", "classes")+" with "+count(len(o.Plans), "plan", "plans"))
+}
+
+// maxSkipped is how many of the entries that were left out the status names.
+const maxSkipped = 50
+
+// skippedMessage names some of the entries that were left out, and why; "" for none.
+func skippedMessage(skipped []v1beta1.SkippedEntry) string {
+	if len(skipped) == 0 {
+		return ""
 	}
 	const most = 5
-	shown := slices.Clone(o.Problems[:min(most, len(o.Problems))])
-	m += fmt.Sprintf(" %s left out until the broker's operator corrects its catalog: %s",
-		count(len(o.Problems), "entry is", "entries are"), strings.Join(shown, "; "))
-	if more := len(o.Problems) - len(shown); more > 0 {
-		m += fmt.Sprintf("; and %d more", more)
+	var parts []string
+	for _, s := range skipped[:min(most, len(skipped))] {
+		name := ""
+		if s.ExternalName != "" {
+			name = fmt.Sprintf("%q: ", s.ExternalName)
+		}
+		parts = append(parts, name+s.Reason)
 	}
-	return m + "."
+	more := ""
+	if n := len(skipped) - len(parts); n > 0 {
+		more = fmt.Sprintf("; and %d more, which status.skippedEntries names", n)
+	}
+	return fmt.Sprintf("%s of the broker's catalog: %s%s. All else is offered; the broker's operator should correct these.",
+		count(len(skipped), "fault was found in an entry", "faults were found in entries"), strings.Join(parts, "; "), more)
 }
 
 func count(n int, one, many string) string {

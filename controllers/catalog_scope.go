@@ -184,29 +184,49 @@ func hashed(pairs ...string) map[string]string {
 	return m
 }
 
-// listClasses returns the classes of a broker, by name.
+// listClasses returns the classes of a broker, by name, as they are in the cache:
+// to be looked at only.
 func (b broker) listClasses(ctx context.Context, c client.Reader) (map[string]catalogEntry, error) {
-	if b.kind == kindClusterBroker {
-		return listEntries(ctx, c, &v1beta1.ClusterServiceClassList{}, b)
-	}
-	return listEntries(ctx, c, &v1beta1.ServiceClassList{}, b)
+	return b.list(ctx, c, b.classList(), indexBrokerName)
 }
 
-// listPlans returns the plans of a broker, by name.
+// listPlans returns the plans of a broker, likewise.
 func (b broker) listPlans(ctx context.Context, c client.Reader) (map[string]catalogEntry, error) {
-	if b.kind == kindClusterBroker {
-		return listEntries(ctx, c, &v1beta1.ClusterServicePlanList{}, b)
-	}
-	return listEntries(ctx, c, &v1beta1.ServicePlanList{}, b)
+	return b.list(ctx, c, b.planList(), indexBrokerName)
 }
 
-func listEntries(ctx context.Context, c client.Reader, list client.ObjectList, b broker) (map[string]catalogEntry, error) {
-	if err := c.List(ctx, list, client.InNamespace(b.GetNamespace()), client.MatchingFields{indexBrokerName: b.GetName()}); err != nil {
+// listRemovedClasses returns those that the broker offers no more, likewise.
+func (b broker) listRemovedClasses(ctx context.Context, c client.Reader) (map[string]catalogEntry, error) {
+	return b.list(ctx, c, b.classList(), indexRemoved)
+}
+
+// listRemovedPlans returns those that the broker offers no more, likewise.
+func (b broker) listRemovedPlans(ctx context.Context, c client.Reader) (map[string]catalogEntry, error) {
+	return b.list(ctx, c, b.planList(), indexRemoved)
+}
+
+func (b broker) classList() client.ObjectList {
+	if b.kind == kindClusterBroker {
+		return &v1beta1.ClusterServiceClassList{}
+	}
+	return &v1beta1.ServiceClassList{}
+}
+
+func (b broker) planList() client.ObjectList {
+	if b.kind == kindClusterBroker {
+		return &v1beta1.ClusterServicePlanList{}
+	}
+	return &v1beta1.ServicePlanList{}
+}
+
+func (b broker) list(ctx context.Context, c client.Reader, list client.ObjectList, index string) (map[string]catalogEntry, error) {
+	err := c.List(ctx, list, client.InNamespace(b.GetNamespace()), client.MatchingFields{index: b.GetName()}, client.UnsafeDisableDeepCopy)
+	if err != nil {
 		return nil, fmt.Errorf("list what broker %q offered: %w", b.GetName(), err)
 	}
-	out := map[string]catalogEntry{}
-	err := apimeta.EachListItem(list, func(o runtime.Object) error {
-		e := entryOf(copyOf(o.(client.Object))) // the cache's own must not change
+	out := make(map[string]catalogEntry, apimeta.LenList(list))
+	err = apimeta.EachListItem(list, func(o runtime.Object) error {
+		e := entryOf(o.(client.Object))
 		out[e.GetName()] = e
 		return nil
 	})

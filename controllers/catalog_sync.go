@@ -3,8 +3,10 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
+	"sync"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -13,11 +15,14 @@ import (
 	"github.com/svc-cat/catalog/api/v1beta1"
 )
 
+// parallelWrites is how many classes or plans of a broker are written at a time.
+const parallelWrites = 16
+
 // syncCatalog makes the classes and plans of b what o says. Plans are written
 // before their classes, so that a class is never seen with half its plans; what
-// is as it should be is not written. Sentences about entries that another
-// broker's objects stand in the way of are returned beside the error.
-func (r *BrokerReconciler) syncCatalog(ctx context.Context, b broker, o offer) ([]string, error) {
+// is as it should be is not written. Entries that cannot be written are returned
+// beside the error, and hinder no other.
+func (r *BrokerReconciler) syncCatalog(ctx context.Context, b broker, o offer) ([]v1beta1.SkippedEntry, error) {
 	plans, err := b.listPlans(ctx, r.Client)
 	if err != nil {
 		return nil, err
@@ -26,98 +31,157 @@ func (r *BrokerReconciler) syncCatalog(ctx context.Context, b broker, o offer) (
 	if err != nil {
 		return nil, err
 	}
-	var clashes []string
-	for _, p := range o.Plans {
-		clash, err := r.ensureEntry(ctx, b, b.newPlan(p), plans)
+	d := diff(b, o, classes, plans)
+	var skipped []v1beta1.SkippedEntry
+	for _, step := range []struct {
+		changes []change
+		do      func(context.Context, broker, change) (*v1beta1.SkippedEntry, error)
+	}{
+		{d.plans, r.write}, {d.classes, r.write}, {d.gone, r.retireOne},
+	} {
+		left, err := r.each(ctx, b, step.changes, step.do)
 		if err != nil {
 			return nil, err
 		}
-		clashes = append(clashes, clash...)
+		skipped = append(skipped, left...)
 	}
-	for _, c := range o.Classes {
-		clash, err := r.ensureEntry(ctx, b, b.newClass(c), classes)
-		if err != nil {
-			return nil, err
-		}
-		clashes = append(clashes, clash...)
-	}
-	return clashes, r.retireMissing(ctx, b, o, classes, plans)
+	return skipped, nil
 }
 
-// retireMissing takes away what is not offered any more. What could not be read
-// is kept, and so are the plans of a class that could not.
-func (r *BrokerReconciler) retireMissing(ctx context.Context, b broker, o offer, classes, plans map[string]catalogEntry) error {
-	offered := map[string]bool{}
-	for _, c := range o.Classes {
-		offered["class/"+c.Name] = true
-	}
-	for _, p := range o.Plans {
-		offered["plan/"+p.Name] = true
-	}
-	for _, e := range classes {
-		if name := e.GetName(); !offered["class/"+name] && !o.Keep[name] {
-			if err := r.retire(ctx, b, e); err != nil {
-				return err
+// each carries out changes, several at a time. After an error no more begin.
+func (r *BrokerReconciler) each(ctx context.Context, b broker, changes []change, do func(context.Context, broker, change) (*v1beta1.SkippedEntry, error)) ([]v1beta1.SkippedEntry, error) {
+	var (
+		mu      sync.Mutex
+		failed  error
+		skipped []v1beta1.SkippedEntry
+		workers sync.WaitGroup
+	)
+	work := make(chan change)
+	for range min(parallelWrites, len(changes)) {
+		workers.Go(func() {
+			for c := range work {
+				mu.Lock()
+				stop := failed != nil
+				mu.Unlock()
+				if stop {
+					continue
+				}
+				left, err := do(ctx, b, c)
+				mu.Lock()
+				if err != nil && failed == nil {
+					failed = err
+				}
+				if left != nil {
+					skipped = append(skipped, *left)
+				}
+				mu.Unlock()
 			}
-		}
+		})
 	}
-	for _, e := range plans {
-		if name := e.GetName(); !offered["plan/"+name] && !o.Keep[name] && !o.Keep[e.classRef] {
-			if err := r.retire(ctx, b, e); err != nil {
-				return err
-			}
-		}
+	for _, c := range changes {
+		work <- c
 	}
-	return nil
+	close(work)
+	workers.Wait()
+	slices.SortFunc(skipped, bySkipped) // the same each time, whoever was quicker
+	return skipped, failed
 }
 
-// ensureEntry creates or updates one class or plan.
-func (r *BrokerReconciler) ensureEntry(ctx context.Context, b broker, want catalogEntry, have map[string]catalogEntry) ([]string, error) {
-	got, ok := have[want.GetName()]
-	if !ok {
-		if err := r.own(b, want); err != nil {
-			return nil, err
-		}
-		err := r.Create(ctx, want.Object)
-		if apierrors.IsAlreadyExists(err) {
-			return []string{fmt.Sprintf("%q has the id of an entry of another broker, or of one that a user made", want.externalName())}, nil
-		}
-		if err != nil {
-			return nil, fmt.Errorf("create %q: %w", want.GetName(), err)
-		}
-		return nil, nil
+// write carries out one change of a class or a plan that is offered.
+func (r *BrokerReconciler) write(ctx context.Context, b broker, c change) (*v1beta1.SkippedEntry, error) {
+	if c.have.Object == nil {
+		return r.create(ctx, b, c.want)
 	}
-	if changed := got.take(want); changed {
-		if err := r.Update(ctx, got.Object); err != nil {
-			return nil, fmt.Errorf("update %q: %w", want.GetName(), err)
+	e := entryOf(copyOf(c.have.Object)) // the cache's own must not change
+	if c.spec {
+		e.take(c.want)
+		if err := r.own(b, e); err != nil {
+			left := c.want.skipped("an object of its name is controlled by something else; it is offered as soon as that one is gone")
+			return &left, nil //nolint:nilerr // the sentence says it all
+		}
+		if err := r.Update(ctx, e.Object); err != nil {
+			return c.want.refused(err, "update")
 		}
 	}
-	return nil, r.setRemoved(ctx, got, false)
+	return nil, r.setRemoved(ctx, e, false)
+}
+
+func (r *BrokerReconciler) create(ctx context.Context, b broker, e catalogEntry) (*v1beta1.SkippedEntry, error) {
+	if err := r.own(b, e); err != nil {
+		return nil, err
+	}
+	err := r.Create(ctx, e.Object)
+	if apierrors.IsAlreadyExists(err) {
+		s := e.skipped("its id is taken by an entry of another broker, or by one that a user made; it is offered as soon as that one is gone")
+		return &s, nil
+	}
+	if err != nil {
+		return e.refused(err, "create")
+	}
+	return nil, nil
+}
+
+// refused sorts an error of a write: what the API does not take is left out, and
+// all else is tried again.
+func (e catalogEntry) refused(err error, verb string) (*v1beta1.SkippedEntry, error) {
+	if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err) {
+		s := e.skipped("this cluster does not take it: " + briefly(err))
+		return &s, nil
+	}
+	return nil, fmt.Errorf("%s %q: %w", verb, e.GetName(), err)
 }
 
 // own makes the broker the controlling owner of an entry of its catalog. That
-// mark tells it from one that a user made.
+// mark tells it from one that a user made. An owner of the same name that is gone
+// is replaced: so objects of an old cluster are taken over.
 func (r *BrokerReconciler) own(b broker, e catalogEntry) error {
+	if old := metav1.GetControllerOf(e.Object); old != nil && old.UID != b.GetUID() && old.Kind == b.kind && old.Name == b.GetName() {
+		e.SetOwnerReferences(slices.DeleteFunc(slices.Clone(e.GetOwnerReferences()), func(o metav1.OwnerReference) bool { return o.UID == old.UID }))
+	}
 	if err := controllerutil.SetControllerReference(b.Object, e.Object, r.Scheme(), controllerutil.WithBlockOwnerDeletion(false)); err != nil {
 		return fmt.Errorf("own %q: %w", e.GetName(), err)
 	}
 	return nil
 }
 
-// retire takes an entry away that the broker offers no more: at once if nothing
-// uses it, else it is marked and stays manageable. A user's own stays.
-func (r *BrokerReconciler) retire(ctx context.Context, b broker, e catalogEntry) error {
-	if !metav1.IsControlledBy(e.Object, b.Object) {
+// retireOne takes an entry away that the broker offers no more: at once if nothing
+// uses it, else it is marked and stays manageable.
+func (r *BrokerReconciler) retireOne(ctx context.Context, b broker, c change) (*v1beta1.SkippedEntry, error) {
+	used, err := r.inUse(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	if used[c.have.GetName()] {
+		return nil, r.setRemoved(ctx, entryOf(copyOf(c.have.Object)), true)
+	}
+	return nil, r.deleteEntry(ctx, c.have)
+}
+
+// sweep deletes what is offered no more as soon as nothing uses it.
+func (r *BrokerReconciler) sweep(ctx context.Context, b broker) error {
+	var removed []catalogEntry
+	for _, list := range []func(context.Context, client.Reader) (map[string]catalogEntry, error){b.listRemovedPlans, b.listRemovedClasses} {
+		entries, err := list(ctx, r.Client)
+		if err != nil {
+			return err
+		}
+		removed = slices.AppendSeq(removed, maps.Values(entries))
+	}
+	if len(removed) == 0 {
 		return nil
 	}
-	used, err := r.inUse(ctx, b, e)
+	used, err := r.inUse(ctx, b)
 	if err != nil {
 		return err
 	}
-	if used {
-		return r.setRemoved(ctx, e, true)
+	for _, e := range removed {
+		if metav1.IsControlledBy(e.Object, b.Object) && !used[e.GetName()] {
+			if err := r.deleteEntry(ctx, e); err != nil {
+				return err
+			}
+		}
 	}
-	return r.deleteEntry(ctx, e)
+	return nil
 }
 
 func (r *BrokerReconciler) deleteEntry(ctx context.Context, e catalogEntry) error {
@@ -140,52 +204,20 @@ func (r *BrokerReconciler) setRemoved(ctx context.Context, e catalogEntry, remov
 	return nil
 }
 
-// inUse says whether an instance stands on the entry.
-func (r *BrokerReconciler) inUse(ctx context.Context, b broker, e catalogEntry) (bool, error) {
+// inUse names the classes and plans of a broker that instances stand on.
+func (r *BrokerReconciler) inUse(ctx context.Context, b broker) (map[string]bool, error) {
 	instances, err := r.instancesOf(ctx, b)
 	if err != nil {
-		return false, err
+		return nil, err
 	}
+	used := map[string]bool{}
 	for i := range instances {
 		s := &instances[i].Status
 		for _, name := range []string{nameOf(s.ClusterServiceClassRef), nameOf(s.ClusterServicePlanRef), localName(s.ServiceClassRef), localName(s.ServicePlanRef)} {
-			if name == e.GetName() {
-				return true, nil
-			}
+			used[name] = true
 		}
 	}
-	return false, nil
-}
-
-func (e catalogEntry) externalName() string {
-	if e.class != nil {
-		return e.class.ExternalName
-	}
-	return e.plan.ExternalName
-}
-
-// take copies what the broker says into e and tells whether anything changed.
-// What an operator set is kept.
-func (e catalogEntry) take(want catalogEntry) bool {
-	before := e.DeepCopyObject()
-	if e.class != nil {
-		keep := e.class.DefaultProvisionParameters
-		*e.class = *want.class
-		e.class.DefaultProvisionParameters = keep
-	} else {
-		keep := e.plan.DefaultProvisionParameters
-		*e.plan = *want.plan
-		e.plan.DefaultProvisionParameters = keep
-	}
-	labels := e.GetLabels()
-	if labels == nil {
-		labels = map[string]string{}
-	}
-	for k, v := range want.GetLabels() {
-		labels[k] = v
-	}
-	e.SetLabels(labels)
-	return !equality.Semantic.DeepEqual(before, e.Object)
+	return used, nil
 }
 
 func nameOf(r *v1beta1.ClusterObjectReference) string {

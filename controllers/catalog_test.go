@@ -58,7 +58,8 @@ func TestOfferOf(t *testing.T) {
 	assert.True(t, o.Plans[1].Spec.Free, "a plan that does not say is free")
 	assert.Nil(t, o.Plans[1].Spec.ExternalMetadata, "what is no object cannot be kept")
 	assert.True(t, o.Keep["bad"] && o.Keep["z50z3"], "what could not be read was not removed")
-	assert.Equal(t, `The broker offers 1 class with 2 plans. 2 entries are left out until the broker's operator corrects its catalog: service "bad" has no plans; plan without name.`, o.fetchedMessage())
+	assert.Equal(t, "The broker offers 1 class with 2 plans.", o.fetchedMessage())
+	assert.Equal(t, `2 faults were found in entries of the broker's catalog: service "bad" has no plans; plan without name. All else is offered; the broker's operator should correct these.`, skippedMessage(o.Problems))
 }
 
 func TestTakeKeepsWhatAnOperatorSet(t *testing.T) {
@@ -68,9 +69,11 @@ func TestTakeKeepsWhatAnOperatorSet(t *testing.T) {
 	have := b.newClass(offered)
 	have.class.DefaultProvisionParameters = &runtime.RawExtension{Raw: []byte(`{"a":1}`)}
 	have.SetLabels(map[string]string{"mine": "yes", v1beta1.LabelExternalName: labelValue("db"), v1beta1.LabelExternalID: labelValue("c"), v1beta1.LabelClusterBrokerName: labelValue("b")})
-	assert.False(t, have.take(b.newClass(offered)), "nothing changed")
+	assert.False(t, have.differs(b.newClass(offered)), "nothing changed")
 	offered.Spec.Description = "new"
-	assert.True(t, have.take(b.newClass(offered)))
+	assert.True(t, have.differs(b.newClass(offered)))
+	have.take(b.newClass(offered))
+	assert.False(t, have.differs(b.newClass(offered)))
 	assert.Equal(t, "new", have.class.Description)
 	assert.NotNil(t, have.class.DefaultProvisionParameters)
 	assert.Equal(t, "yes", have.GetLabels()["mine"])

@@ -17,6 +17,7 @@ import (
 // Names of the cache's indexes.
 const (
 	indexBrokerName = "brokerName" // classes and plans by their broker's name
+	indexRemoved    = "removed"    // of these, those that it offers no more
 	indexWanted     = "wanted"     // instances that are not as their spec says, by the class they name
 	indexPlan       = "plan"       // instances by the plan they were resolved to
 	indexBroker     = "broker"     // instances and bindings by the broker that has them
@@ -49,7 +50,14 @@ func addIndexes(ctx context.Context, ix client.FieldIndexer) error {
 	}
 	var all []index
 	for _, o := range entries {
-		all = append(all, index{o, indexBrokerName, func(o client.Object) []string { return []string{entryOf(o).owner} }})
+		all = append(all,
+			index{o, indexBrokerName, func(o client.Object) []string { return []string{entryOf(o).owner} }},
+			index{o, indexRemoved, func(o client.Object) []string {
+				if e := entryOf(o); *e.removed {
+					return []string{e.owner}
+				}
+				return nil
+			}})
 	}
 	all = append(all,
 		index{&v1beta1.ClusterServiceBroker{}, indexSecret, brokerSecrets},

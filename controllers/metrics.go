@@ -142,19 +142,8 @@ func (m *Metrics) fetched(b broker, took time.Duration, err error) {
 	m.fetches.WithLabelValues(append(labels[:3:3], outcome)...).Observe(took.Seconds())
 }
 
-// counted notes what a broker offers, and how many entries were left out.
-func (m *Metrics) counted(b broker, classes, plans, skipped int) {
-	if m == nil {
-		return
-	}
-	labels := labelsOf(b)
-	m.classes.WithLabelValues(labels[:]...).Set(float64(classes))
-	m.plans.WithLabelValues(labels[:]...).Set(float64(plans))
-	m.skipped.WithLabelValues(labels[:]...).Set(float64(skipped))
-}
-
-// looked notes, with each pass over a broker, how old its catalog is and whether
-// it is left alone.
+// looked notes, with each pass over a broker, how old its catalog is, what it
+// offers, and whether it is left alone.
 func (m *Metrics) looked(b broker, circuitOpen bool) {
 	if m == nil {
 		return
@@ -165,6 +154,9 @@ func (m *Metrics) looked(b broker, circuitOpen bool) {
 		open = 1
 	}
 	m.circuits.WithLabelValues(labels[:]...).Set(open)
+	m.classes.WithLabelValues(labels[:]...).Set(float64(b.status.ClassCount))
+	m.plans.WithLabelValues(labels[:]...).Set(float64(b.status.PlanCount))
+	m.skipped.WithLabelValues(labels[:]...).Set(float64(b.status.SkippedCount))
 	if at := b.status.LastCatalogRetrievalTime; at != nil {
 		m.mu.Lock()
 		defer m.mu.Unlock()

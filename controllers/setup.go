@@ -3,6 +3,7 @@ package controllers
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -173,9 +174,47 @@ func (s setup) brokers(kind string, r *BrokerReconciler) error {
 	}
 	return ctrl.NewControllerManagedBy(s.mgr).Named("brokers-"+kind).For(newBroker(kind).Object).
 		WatchesRawSource(s.readSecrets(list, brokerSecrets)).
-		Watches(&v1beta1.ServiceInstance{}, handler.EnqueueRequestsFromMapFunc(brokerOfInstance(kind))).
+		Watches(&v1beta1.ServiceInstance{}, handler.EnqueueRequestsFromMapFunc(brokerOfInstance(kind)), builder.WithPredicates(lettingGo())).
+		Watches(newBroker(kind).newClass(offeredClass{}).Object, s.freedName(r, list), onDelete()).
+		Watches(newBroker(kind).newPlan(offeredPlan{}).Object, s.freedName(r, list), onDelete()).
 		WatchesRawSource(r.waker.source()).
 		WithOptions(s.options()).Complete(r)
+}
+
+// lettingGo is for events after which an instance may not stand any more on what it
+// stood on.
+func lettingGo() predicate.Predicate {
+	refs := func(o client.Object) [4]string {
+		s := &o.(*v1beta1.ServiceInstance).Status
+		return [4]string{nameOf(s.ClusterServiceClassRef), nameOf(s.ClusterServicePlanRef), localName(s.ServiceClassRef), localName(s.ServicePlanRef)}
+	}
+	return predicate.Funcs{
+		CreateFunc: func(e event.CreateEvent) bool { return !e.Object.GetDeletionTimestamp().IsZero() },
+		UpdateFunc: func(e event.UpdateEvent) bool {
+			return !e.ObjectNew.GetDeletionTimestamp().IsZero() || refs(e.ObjectOld) != refs(e.ObjectNew)
+		},
+		GenericFunc: func(event.GenericEvent) bool { return false },
+	}
+}
+
+// freedName has the catalogs of those brokers fetched again that could not offer an
+// entry, because the name of one that is deleted now was taken.
+func (s setup) freedName(r *BrokerReconciler, list func() client.ObjectList) handler.EventHandler {
+	return handler.EnqueueRequestsFromMapFunc(func(ctx context.Context, o client.Object) []reconcile.Request {
+		brokers := list()
+		if err := s.read.List(ctx, brokers, client.InNamespace(o.GetNamespace())); err != nil {
+			ctrl.LoggerFrom(ctx).Error(err, "Could not tell which brokers wait for a name")
+			return nil
+		}
+		_ = apimeta.EachListItem(brokers, func(item runtime.Object) error { // never fails: the func does not
+			b := brokerOf(item.(client.Object))
+			if slices.ContainsFunc(b.status.SkippedEntries, func(e v1beta1.SkippedEntry) bool { return e.Name == o.GetName() }) {
+				r.Calls.askCatalog(b)
+			}
+			return nil
+		})
+		return nil
+	})
 }
 
 func (s setup) instances(r *InstanceReconciler) error {
@@ -308,13 +347,13 @@ func instanceOfBinding(_ context.Context, o client.Object) []reconcile.Request {
 	return []reconcile.Request{{NamespacedName: types.NamespacedName{Namespace: o.GetNamespace(), Name: name}}}
 }
 
-// brokerOfInstance wakes a broker when something on it changes, so that a
-// deleted broker goes with its last instance.
+// brokerOfInstance wakes the broker of an instance, so that what the broker offers no
+// more goes with its last instance, and a deleted broker too.
 func brokerOfInstance(kind string) handler.MapFunc {
 	return func(_ context.Context, o client.Object) []reconcile.Request {
 		i := o.(*v1beta1.ServiceInstance)
 		ref := i.Status.BrokerRef
-		if ref == nil || ref.Kind != kind || i.DeletionTimestamp.IsZero() {
+		if ref == nil || ref.Kind != kind {
 			return nil
 		}
 		key := types.NamespacedName{Name: ref.Name}

@@ -22,6 +22,22 @@ type CommonServiceBrokerStatus struct {
 	// +optional
 	// +kubebuilder:validation:MaxLength=1024
 	CatalogETag string `json:"catalogETag,omitempty"`
+	// ClassCount is how many classes the broker offers, after its restrictions. Set by
+	// the controllers.
+	// +optional
+	ClassCount int64 `json:"classCount,omitempty"`
+	// PlanCount is how many plans they have. Set by the controllers.
+	// +optional
+	PlanCount int64 `json:"planCount,omitempty"`
+	// SkippedCount is how many faults were found in entries of the catalog. Set by the
+	// controllers.
+	// +optional
+	SkippedCount int64 `json:"skippedCount,omitempty"`
+	// SkippedEntries are the first 50 of these, with what is wrong. All other entries are
+	// offered. Set by the controllers.
+	// +optional
+	// +kubebuilder:validation:MaxItems=50
+	SkippedEntries []SkippedEntry `json:"skippedEntries,omitempty"`
 	// NextAttemptTime is, after a failed fetch, the earliest time of the next one.
 	// Set by the controllers.
 	// +optional
@@ -34,6 +50,25 @@ type CommonServiceBrokerStatus struct {
 	// before the next grows with it. Set by the controllers.
 	// +optional
 	Failures int32 `json:"failures,omitempty"`
+}
+
+// SkippedEntry is a class or a plan of a broker's catalog that is at fault. Most
+// are left out for it.
+type SkippedEntry struct {
+	// Name that the object of the class or plan has, or would have.
+	// +optional
+	Name string `json:"name,omitempty"`
+	// ExternalName of the class or plan at the broker.
+	// +optional
+	ExternalName string `json:"externalName,omitempty"`
+	// ServiceID is the id of the service at the broker (OSB service_id), where it is known.
+	// +optional
+	ServiceID string `json:"serviceID,omitempty"`
+	// PlanID is the id of the plan at the broker (OSB plan_id), of a plan.
+	// +optional
+	PlanID string `json:"planID,omitempty"`
+	// Reason says what is wrong with the entry.
+	Reason string `json:"reason"`
 }
 
 // ClusterServiceBrokerStatus is what the controllers found at a

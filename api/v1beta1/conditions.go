@@ -33,6 +33,9 @@ const (
 	// ConditionOldCredentialNotRevoked is True while the broker fails to revoke
 	// replaced credentials.
 	ConditionOldCredentialNotRevoked = "OldCredentialNotRevoked"
+	// ConditionEntriesSkipped is True while entries of a broker's catalog are at fault
+	// and, most of them, left out.
+	ConditionEntriesSkipped = "EntriesSkipped"
 	// ConditionCircuitOpen is True while a broker is left alone because it does
 	// not answer, or asked for it.
 	ConditionCircuitOpen = "CircuitOpen"
@@ -56,6 +59,8 @@ const (
 	ReasonErrorGettingAuthCredentials = "ErrorGettingAuthCredentials"
 	// ReasonBrokerInUse: a deleted broker still has instances.
 	ReasonBrokerInUse = "BrokerInUse"
+	// ReasonFaultyEntries is the reason of ConditionEntriesSkipped.
+	ReasonFaultyEntries = "FaultyEntries"
 	// ReasonBrokerNotResponding: several requests in a row got no answer.
 	ReasonBrokerNotResponding = "BrokerNotResponding"
 	// ReasonBrokerThrottles: the broker asked to be left alone for a while.
