@@ -78,6 +78,19 @@ func TestAGivenIDIsTakenOverAsItIs(t *testing.T) {
 	}
 }
 
+func TestTheFirstUpdateOfWhatWasAdoptedStatesAll(t *testing.T) {
+	l := newLived(t, nil)
+	i := l.given(l.foreign(0), v1beta1.ExternalIDGiven)
+	i.Spec.Parameters = parameters(`{"size":1}`)
+	l.create(i)
+	l.becomes(i, metav1.ConditionTrue, v1beta1.ReasonProvisionedSuccessfully)
+	assert.JSONEq(t, `{"size":7}`, string(l.at(i).Parameters), "it is as it was")
+	l.edit(i, func() { i.Spec.ClusterServicePlanExternalName = "large" })
+	l.becomes(i, metav1.ConditionTrue, v1beta1.ReasonUpdatedSuccessfully)
+	assert.JSONEq(t, `{"size":1}`, string(l.at(i).Parameters), "what its parameters were is not known, so they are stated")
+	l.vanish(i)
+}
+
 // Whatever goes wrong with the first call for an id that we did not make, nothing
 // under it is ever deleted.
 func TestNoDeleteIsEverSentForAnIDOfAnother(t *testing.T) {

@@ -264,6 +264,20 @@ func TestAPlanThatCannotBeChangedSaysSo(t *testing.T) {
 	l.gone(i)
 }
 
+func TestAnUpdateWaitsForItsPlan(t *testing.T) {
+	l := newLived(t, nil)
+	i := l.standing("")
+	l.edit(i, func() { i.Spec.ClusterServicePlanExternalName = "huge" })
+	l.becomes(i, metav1.ConditionTrue, v1beta1.ReasonReferencesNonexistentServicePlan)
+	service := l.fake.catalog.Services[0]
+	service.Plans = append(service.Plans, osb.Plan{ID: service.ID + "-huge", Name: "huge", Description: "a plan"})
+	require.NoError(t, l.b.SetCatalog(testbroker.CatalogSpec{Services: []osb.Service{service}}))
+	l.edit(l.broker, func() { l.broker.Spec.RelistRequests++ })
+	l.becomes(i, metav1.ConditionTrue, v1beta1.ReasonUpdatedSuccessfully)
+	assert.Equal(t, service.ID+"-huge", l.at(i).PlanID)
+	l.gone(i)
+}
+
 func TestMaintenanceIsUpgradedOnRequest(t *testing.T) {
 	l := newLived(t, func(s *osb.Service) { s.Plans[0].MaintenanceInfo = &osb.MaintenanceInfo{Version: "1.0.0+a"} })
 	i := l.standing("")

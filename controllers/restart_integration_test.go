@@ -18,6 +18,7 @@ import (
 	"sigs.k8s.io/controller-runtime/pkg/envtest"
 
 	"github.com/svc-cat/catalog/api/v1beta1"
+	"github.com/svc-cat/catalog/controllers"
 )
 
 // own is an API server of a test's own, on which the test starts and stops the
@@ -27,6 +28,8 @@ type own struct {
 	testing.TB
 	user   *rest.Config
 	scheme *runtime.Scheme
+	// options are what the controllers run with, beside what all tests have.
+	options []func(*controllers.Options)
 
 	mu     sync.Mutex
 	writes []string
@@ -64,7 +67,7 @@ func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { retur
 func (o *own) run() (stop func()) {
 	o.Helper()
 	ctx, cancel := context.WithCancel(o.Context())
-	mgr, err := manager(ctx, o.user, o.scheme)
+	mgr, err := manager(ctx, o.user, o.scheme, o.options...)
 	require.NoError(o, err)
 	done := make(chan error, 1)
 	go func() { done <- mgr.Start(ctx) }()

@@ -130,7 +130,7 @@ func controllersUser(ctx context.Context, env *envtest.Environment, admin client
 }
 
 // manager runs the controllers as that user.
-func manager(ctx context.Context, user *rest.Config, scheme *runtime.Scheme) (ctrl.Manager, error) {
+func manager(ctx context.Context, user *rest.Config, scheme *runtime.Scheme, change ...func(*controllers.Options)) (ctrl.Manager, error) {
 	mgr, err := ctrl.NewManager(user, ctrl.Options{
 		Scheme: scheme, Cache: controllers.CacheOptions(), Client: controllers.ClientOptions(),
 		Metrics:    metricsserver.Options{BindAddress: "0"},
@@ -139,10 +139,14 @@ func manager(ctx context.Context, user *rest.Config, scheme *runtime.Scheme) (ct
 	if err != nil {
 		return nil, err
 	}
-	return mgr, controllers.Setup(ctx, mgr, controllers.Options{
+	o := controllers.Options{
 		ClusterID: "cluster-1", Addresses: testAddresses(), Concurrent: 4, BrokerConcurrency: 10, BrokerRate: 1000,
 		OSBTimeout: 2 * time.Second, RelistInterval: time.Hour, IntentTTL: 8 * time.Second,
-	})
+	}
+	for _, c := range change {
+		c(&o)
+	}
+	return mgr, controllers.Setup(ctx, mgr, o)
 }
 
 // world is what one test works in: a namespace and a broker, with the objects
