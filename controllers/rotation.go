@@ -346,6 +346,8 @@ func (s *successor) swap(id string) {
 	s.note(v1beta1.ConditionRotationFailed, "", "")
 	s.record()
 	s.born(now)
+	s.r.tell(s.ServiceBinding, v1beta1.ActionBind, &lifecycle.Event{Reason: v1beta1.ReasonCredentialsRotated,
+		Note: "The Secrets hold new credentials. The old ones stay valid until " + r.Predecessors[len(r.Predecessors)-1].RevokeAfter.UTC().Format(time.RFC3339) + " at the least."})
 }
 
 // born notes from when on the credentials are in force, and until when.
