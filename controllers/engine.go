@@ -1,6 +1,7 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -210,7 +211,13 @@ func (e *Engine) apply(t target, op *v1beta1.Operation, out lifecycle.Outcome) {
 	if other, ok := t.(shower); ok {
 		s = other.shown(s)
 	}
-	e.show(t, s)
+	e.showOf(askedBy(op, t.object()), t, s)
+}
+
+// askedBy is the generation of the spec that an operation was asked for by. The
+// object's may be newer by now; a removal is of none.
+func askedBy(op *v1beta1.Operation, obj client.Object) int64 {
+	return cmp.Or(op.Generation, obj.GetGeneration())
 }
 
 // conclude saves an outcome and tells about it.
@@ -341,10 +348,13 @@ func readyOf(s *v1beta1.CommonStatus) metav1.Condition {
 	return metav1.Condition{}
 }
 
-func (e *Engine) show(t target, s state) {
+func (e *Engine) show(t target, s state) { e.showOf(t.object().GetGeneration(), t, s) }
+
+// showOf shows a state that is of a generation of the spec.
+func (e *Engine) showOf(generation int64, t target, s state) {
 	status, _ := t.status()
 	status.LastHandledReconcile = t.object().GetAnnotations()[v1beta1.AnnotationReconcile]
-	show(status, t.object().GetGeneration(), e.Clock.Now(), s)
+	show(status, generation, e.Clock.Now(), s)
 }
 
 // tellProblem sends an event when what stands in the way has changed.

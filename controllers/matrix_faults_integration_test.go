@@ -41,6 +41,10 @@ type fault struct {
 	refusal bool
 	// throttles: the broker is left alone for a while as a whole.
 	throttles bool
+	// polled: the fault is of polls for the operation.
+	polled bool
+	// says is the reason of an operation where it is another than the course has.
+	says map[operation]string
 	// unread: what became of the request is not known.
 	unread bool
 }

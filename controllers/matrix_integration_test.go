@@ -68,7 +68,7 @@ func endings(o operation, f fault) []ending {
 		return []ending{heals}
 	case o == updates:
 		return []ending{heals, reverted, deleted}
-	case o == provisions && f.unread:
+	case o == provisions && (f.unread || c == polls):
 		return []ending{heals, edited, deleted}
 	}
 	return []ending{heals, deleted}
@@ -113,7 +113,11 @@ func play(t *testing.T, watched client.Reader, c scene) {
 	if c.background {
 		background = []osb.Operation{osb.OpProvision, osb.OpUpdate, osb.OpDeprovision}
 	}
-	s := newStage(t, shared, nil, background...)
+	var change func(*osb.Service)
+	if len(c.says) > 0 {
+		change = limited
+	}
+	s := newStage(t, shared, change, background...)
 	s.watched = watched
 	s.upTo(c)
 	s.spoilFor(c)
@@ -144,11 +148,19 @@ func (s *stage) spoilFor(c scene) {
 	s.Helper()
 	dos := slices.Clone(c.dos)
 	for n := range dos {
-		if c.background && len(s.base) > 0 {
+		switch a := dos[n].Async; {
+		case !c.background || c.polled:
+		case a == nil:
 			dos[n].Async = s.base[0].Do.Async
+		case a.Takes == 0:
+			a.Takes = testbroker.Duration(backgroundWork)
 		}
 	}
-	s.spoil(testbroker.Match{Operations: []osb.Operation{osb.Operation(c.op)}}, c.course() == passes && len(c.dos) > 0, dos...)
+	match := testbroker.Match{Operations: []osb.Operation{osb.Operation(c.op)}}
+	if c.polled {
+		match = testbroker.Match{Polled: match.Operations}
+	}
+	s.spoil(match, c.course() == passes && len(c.dos) > 0, dos...)
 }
 
 // begin has the operation asked for and returns the object that it is about.
@@ -159,7 +171,7 @@ func (s *stage) begin(c scene) client.Object {
 		s.create(s.i)
 		return s.i
 	case updates:
-		s.unknownPlan = c.unread || c.course() == passes
+		s.unknownPlan = c.unread || c.course() == passes || c.course() == polls
 		s.edit(s.i, func() {
 			s.i.Spec.Parameters, s.i.Spec.ClusterServicePlanExternalName = parameters(`{"size":2}`), "large"
 		})
@@ -184,6 +196,9 @@ func (s *stage) sees(c scene, o client.Object) {
 	status, reason := c.meanwhile()
 	ready := s.says(o, status, reason)
 	assert.NotEmpty(s, ready.Message)
+	if c.course() == polls {
+		s.seesPolls(c)
+	}
 	must := c.course() == rests || c.course() == cleansAndRests
 	failed := condition(conditionsOf(o), v1beta1.ConditionFailed).Status == metav1.ConditionTrue
 	assert.Equal(s, must, failed, "Failed says whether a user must act")
@@ -197,20 +212,22 @@ func (s *stage) sees(c scene, o client.Object) {
 }
 
 // reasons are what an operation says by the course of its fault.
-type reasons struct{ waits, repeats, silent, rests string }
+type reasons struct{ waits, repeats, silent, rests, polls string }
 
 func (c scene) meanwhile() (metav1.ConditionStatus, string) {
 	r := map[operation]reasons{
-		provisions:   {v1beta1.ReasonProvisionRequestInFlight, v1beta1.ReasonProvisionCallFailed, v1beta1.ReasonErrorCallingProvision, v1beta1.ReasonBrokerReturnedFailure},
-		updates:      {v1beta1.ReasonUpdateRequestInFlight, v1beta1.ReasonUpdateCallFailed, v1beta1.ReasonErrorCallingUpdate, v1beta1.ReasonUpdateCallFailed},
-		deprovisions: {v1beta1.ReasonDeprovisionRequestInFlight, v1beta1.ReasonDeprovisionCallFailed, v1beta1.ReasonDeprovisionCallFailed, ""},
-		binds:        {v1beta1.ReasonBindingRequestInFlight, v1beta1.ReasonBindCallFailed, v1beta1.ReasonBindCallFailed, v1beta1.ReasonBindingReturnedFailure},
-		unbinds:      {v1beta1.ReasonUnbindingRequestInFlight, v1beta1.ReasonUnbindCallFailed, v1beta1.ReasonUnbindCallFailed, ""},
+		provisions:   {v1beta1.ReasonProvisionRequestInFlight, v1beta1.ReasonProvisionCallFailed, v1beta1.ReasonErrorCallingProvision, v1beta1.ReasonBrokerReturnedFailure, v1beta1.ReasonProvisioning},
+		updates:      {v1beta1.ReasonUpdateRequestInFlight, v1beta1.ReasonUpdateCallFailed, v1beta1.ReasonErrorCallingUpdate, v1beta1.ReasonUpdateCallFailed, v1beta1.ReasonUpdating},
+		deprovisions: {v1beta1.ReasonDeprovisionRequestInFlight, v1beta1.ReasonDeprovisionCallFailed, v1beta1.ReasonDeprovisionCallFailed, "", v1beta1.ReasonDeprovisioning},
+		binds:        {v1beta1.ReasonBindingRequestInFlight, v1beta1.ReasonBindCallFailed, v1beta1.ReasonBindCallFailed, v1beta1.ReasonBindingReturnedFailure, v1beta1.ReasonBinding},
+		unbinds:      {v1beta1.ReasonUnbindingRequestInFlight, v1beta1.ReasonUnbindCallFailed, v1beta1.ReasonUnbindCallFailed, "", v1beta1.ReasonUnbinding},
 	}[c.op]
 	status, reason := metav1.ConditionFalse, r.repeats
 	switch c.course() {
 	case waits:
 		reason = r.waits
+	case polls:
+		reason = r.polls
 	case rests, cleansAndRests:
 		reason = r.rests
 	default:
@@ -223,6 +240,9 @@ func (c scene) meanwhile() (metav1.ConditionStatus, string) {
 		if c.op == deprovisions || c.op == unbinds {
 			status = metav1.ConditionUnknown // whether it still works is not known
 		}
+	}
+	if other := c.says[c.op]; other != "" {
+		reason = other
 	}
 	if c.op == updates {
 		status = metav1.ConditionTrue // it works as before
@@ -252,14 +272,14 @@ func (s *stage) goOn(c scene, o client.Object) {
 	}
 	switch {
 	case c.op == deprovisions || c.op == unbinds:
-		if c.course() != passes {
+		if c.course() != passes && c.course() != polls {
 			s.poke(o)
 		}
 		s.ends(o)
 		return
 	case c.ending == heals && c.course() == rests && c.op != binds:
 		s.edit(s.i, func() { s.i.Spec.Parameters = parameters(`{"size":3}`) })
-	case c.course() != passes:
+	case c.course() != passes && c.course() != polls:
 		s.poke(o)
 	}
 	s.works(o)
