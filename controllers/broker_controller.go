@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -77,6 +78,13 @@ func (r *BrokerReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 	r.showCircuit(b)
 	r.Metrics.looked(b, r.isLeftAlone(b))
 	wait, due := r.due(b, token)
+	if !due && b.status.NextAttemptTime == nil {
+		freed, err := r.freed(ctx, b)
+		if err != nil {
+			return ctrl.Result{}, err
+		}
+		due = freed
+	}
 	if !due {
 		return ctrl.Result{RequeueAfter: wait}, r.save(ctx, before, b)
 	}
@@ -95,8 +103,11 @@ func (r *BrokerReconciler) Reconcile(ctx context.Context, req ctrl.Request) (ctr
 // refreshAndSave fetches the catalog, takes it over and saves how that went. It
 // says when to look again.
 func (r *BrokerReconciler) refreshAndSave(ctx context.Context, b broker, c *osb.Client, token string) (time.Duration, error) {
-	r.Calls.catalogFetched(b)
 	before, began := b.deepCopy(), r.Clock.Now()
+	if r.Calls.catalogStale(b) || b.GetAnnotations()[v1beta1.AnnotationReconcile] != b.status.LastHandledReconcile {
+		b.status.CatalogETag = "" // who asks for it is to have it whole
+	}
+	r.Calls.catalogFetched(b)
 	err := r.refresh(ctx, b, c, token)
 	r.Metrics.fetched(b, r.Clock.Since(began), err)
 	res := r.record(b, token, err)
@@ -167,15 +178,20 @@ func (e syncError) Unwrap() error { return e.error }
 func (r *BrokerReconciler) refresh(ctx context.Context, b broker, c *osb.Client, token string) error {
 	req := &osb.CatalogRequest{}
 	if b.status.ReconciledGeneration == b.GetGeneration() && b.status.RetryToken == token {
-		req.ETag = b.status.CatalogETag
+		whole, err := r.isWhole(ctx, b)
+		if err != nil {
+			return syncError{err}
+		}
+		if whole {
+			req.ETag = b.status.CatalogETag
+		}
 	}
+	b.status.CatalogETag = req.ETag
 	resp, err := c.GetCatalog(ctx, req)
-	if err != nil {
+	if err != nil || resp.NotModified {
 		return err
 	}
-	if resp.NotModified {
-		return nil
-	}
+	b.status.CatalogETag = "" // until all that it stands for is written
 	o, err := b.restricted(offerOf(resp))
 	if err != nil {
 		return syncError{err}
@@ -184,14 +200,36 @@ func (r *BrokerReconciler) refresh(ctx context.Context, b broker, c *osb.Client,
 	if err != nil {
 		return syncError{err}
 	}
-	b.status.CatalogETag = resp.ETag
-	if len(skipped) > 0 {
-		b.status.CatalogETag = "" // what hinders them may go without the broker's doing
+	if len(skipped) == 0 && len(resp.ETag) <= maxETag { // what hinders an entry may go without the broker's doing
+		b.status.CatalogETag = resp.ETag
 	}
 	r.showSkipped(b, o, slices.Concat(o.Problems, skipped))
 	show(&b.status.CommonStatus, b.GetGeneration(), r.Clock.Now(), state{
 		ready: metav1.ConditionTrue, reason: v1beta1.ReasonFetchedCatalog, message: o.fetchedMessage()})
 	return nil
+}
+
+// maxETag is the longest entity tag that is kept.
+const maxETag = 1024
+
+// isWhole says whether as many classes and plans are offered as the last fetch
+// brought. Where somebody deleted one, "not modified" would not bring it back.
+func (r *BrokerReconciler) isWhole(ctx context.Context, b broker) (bool, error) {
+	offered := func(list func(context.Context, client.Reader) (map[string]catalogEntry, error)) (n int64, err error) {
+		entries, err := list(ctx, r.Client)
+		for _, e := range entries {
+			if b.made(e) && !*e.removed {
+				n++
+			}
+		}
+		return n, err
+	}
+	classes, err := offered(b.listClasses)
+	if err != nil {
+		return false, err
+	}
+	plans, err := offered(b.listPlans)
+	return classes == b.status.ClassCount && plans == b.status.PlanCount, err
 }
 
 // showSkipped says how much is offered, and what is at fault.
@@ -318,13 +356,9 @@ func (r *BrokerReconciler) remove(ctx context.Context, b broker) (ctrl.Result, e
 		if err != nil {
 			return ctrl.Result{}, err
 		}
-		for _, e := range entries {
-			if !b.made(e) {
-				continue
-			}
-			if err := r.deleteEntry(ctx, e); err != nil {
-				return ctrl.Result{}, err
-			}
+		own := slices.DeleteFunc(slices.Collect(maps.Values(entries)), func(e catalogEntry) bool { return !b.made(e) })
+		if err := r.deleteAll(ctx, b, own); err != nil {
+			return ctrl.Result{}, err
 		}
 	}
 	r.Clients.forget(b)

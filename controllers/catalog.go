@@ -35,6 +35,9 @@ type offer struct {
 	// Keep holds the object names of entries that could not be read: they are
 	// unusable now, but the broker did not remove them.
 	Keep map[string]bool
+	// KeepAll: an entry could not be read, and it cannot be told which, so nothing
+	// counts as removed.
+	KeepAll bool
 }
 
 // offerOf turns a broker's catalog into classes and plans. It is pure. An entry
@@ -42,12 +45,18 @@ type offer struct {
 func offerOf(r *osb.CatalogResponse) offer {
 	o := offer{Keep: map[string]bool{}}
 	for _, p := range r.Problems {
-		o.Problems = append(o.Problems, v1beta1.SkippedEntry{ServiceID: p.ServiceID, PlanID: p.PlanID, Reason: p.Reason})
-		if p.PlanID != "" {
+		said := v1beta1.SkippedEntry{ServiceID: p.ServiceID, PlanID: p.PlanID, Reason: p.Reason}
+		switch {
+		case !p.Skipped: // it is offered all the same
+		case p.PlanID != "":
 			o.Keep[kubernetesName(p.PlanID)] = true
-		} else if p.ServiceID != "" {
+		case p.ServiceID != "":
 			o.Keep[kubernetesName(p.ServiceID)] = true
+		default:
+			o.KeepAll = true
+			said.Reason += "; as it cannot be told which one that is, nothing else counts as removed meanwhile"
 		}
+		o.Problems = append(o.Problems, bounded(said))
 	}
 	for _, s := range r.Catalog.Services {
 		class := offeredClass{Name: kubernetesName(s.ID), Spec: classSpec(&s)}
@@ -98,6 +107,20 @@ func cut(s string) string {
 		return s
 	}
 	return strings.ToValidUTF8(s[:maxDescription], "") + "…"
+}
+
+// maxSaid bounds each text of an entry that was left out, in bytes: brokers write
+// what they want, and a status must not grow with it.
+const maxSaid = 512
+
+// bounded cuts the broker's own words.
+func bounded(s v1beta1.SkippedEntry) v1beta1.SkippedEntry {
+	for _, text := range []*string{&s.ExternalName, &s.ServiceID, &s.PlanID, &s.Reason} {
+		if len(*text) > maxSaid {
+			*text = strings.ToValidUTF8((*text)[:maxSaid], "") + "…"
+		}
+	}
+	return s
 }
 
 // fetchedMessage tells what a fetch brought.

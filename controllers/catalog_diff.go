@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"encoding/json"
+	"fmt"
 
 	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -21,32 +22,59 @@ type change struct {
 }
 
 // changes are what it takes to make classes and plans what a broker offers.
-type changes struct{ plans, classes, gone []change }
+type changes struct {
+	plans, classes, gone []change
+	// skipped is what is offered and cannot be had now.
+	skipped []v1beta1.SkippedEntry
+}
+
+// present is what there is of a broker's catalog, by name.
+type present struct {
+	classes, plans map[string]catalogEntry
+	// takenClasses and takenPlans are names that the broker offers and others have.
+	takenClasses, takenPlans map[string]catalogEntry
+}
 
 // diff compares what a broker offers with what there is. It is pure, and changes
 // nothing of what it is given. What could not be read of the catalog was not
 // removed by the broker, so it is kept, and so are the plans of a class that could
-// not. What a user made stays.
-func diff(b broker, o offer, classes, plans map[string]catalogEntry) changes {
+// not. What a user made stays. A class whose name another has is left out with its
+// plans: they would be taken for plans of the other.
+func diff(b broker, o offer, have present) changes {
 	var c changes
 	offeredPlans, offeredClasses := map[string]bool{}, map[string]bool{}
-	for _, p := range o.Plans {
-		offeredPlans[p.Name] = true
-		c.plans = b.compare(c.plans, b.newPlan(p), plans)
-	}
 	for _, s := range o.Classes {
+		want := b.newClass(s)
+		if other, taken := have.takenClasses[s.Name]; taken {
+			c.skipped = append(c.skipped, want.taken(other))
+			continue
+		}
 		offeredClasses[s.Name] = true
-		c.classes = b.compare(c.classes, b.newClass(s), classes)
+		c.classes = b.compare(c.classes, want, have.classes)
+	}
+	for _, p := range o.Plans {
+		want := b.newPlan(p)
+		old, ok := have.plans[p.Name]
+		switch other, taken := have.takenPlans[p.Name]; {
+		case !offeredClasses[p.Class]: // said of its class
+		case taken:
+			c.skipped = append(c.skipped, want.taken(other))
+		case ok && old.classRef != p.Class:
+			c.skipped = append(c.skipped, want.moved(old))
+		default:
+			offeredPlans[p.Name] = true
+			c.plans = b.compare(c.plans, want, have.plans)
+		}
 	}
 	gone := func(e catalogEntry, offered map[string]bool) {
-		if name := e.GetName(); !offered[name] && !o.Keep[name] && !o.Keep[e.classRef] && b.made(e) {
+		if name := e.GetName(); !offered[name] && !o.KeepAll && !o.Keep[name] && !o.Keep[e.classRef] && b.made(e) {
 			c.gone = append(c.gone, change{have: e})
 		}
 	}
-	for _, e := range classes {
+	for _, e := range have.classes {
 		gone(e, offeredClasses)
 	}
-	for _, e := range plans {
+	for _, e := range have.plans {
 		gone(e, offeredPlans)
 	}
 	return c
@@ -142,6 +170,24 @@ func (e catalogEntry) skipped(reason string) v1beta1.SkippedEntry {
 	} else {
 		s.PlanID, s.ExternalName = e.plan.ExternalID, e.plan.ExternalName
 	}
+	return bounded(s)
+}
+
+// taken reports an entry whose name another broker's has.
+func (e catalogEntry) taken(by catalogEntry) v1beta1.SkippedEntry {
+	plans := ""
+	if e.class != nil {
+		plans = " with its plans"
+	}
+	s := e.skipped(fmt.Sprintf("its id is that of an entry of broker %q; it is offered%s as soon as that one is gone", by.owner, plans))
+	s.TakenBy = by.owner
+	return s
+}
+
+// moved reports a plan that the broker has under another class now.
+func (e catalogEntry) moved(old catalogEntry) v1beta1.SkippedEntry {
+	s := e.skipped(fmt.Sprintf("it was a plan of class %q before, and a plan stays with its class here; it is offered in its new class as soon as no instance uses it", old.classRef))
+	s.TakenBy = old.owner
 	return s
 }
 

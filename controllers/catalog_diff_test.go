@@ -22,7 +22,7 @@ func TestDiff(t *testing.T) {
 	json := func(s string) *runtime.RawExtension { return &runtime.RawExtension{Raw: []byte(s)} }
 	class := offeredClass{Name: "db", Spec: v1beta1.CommonServiceClassSpec{ExternalName: "db", ExternalID: "db", ExternalMetadata: json(`{"b":1.0, "a":"<&>"}`)}}
 	plan := offeredPlan{Name: "small", Class: "db", Spec: v1beta1.CommonServicePlanSpec{ExternalName: "small", ExternalID: "small", InstanceCreateParameterSchema: json(`{ "type":"object" }`)}}
-	stored := func() (c, p catalogEntry) {
+	kept := func() (c, p catalogEntry) {
 		c, p = ownedBy(b.newClass(class), "now"), ownedBy(b.newPlan(plan), "now")
 		c.class.ExternalMetadata = json(`{"a":"\u003c\u0026\u003e","b":1}`)
 		p.plan.InstanceCreateParameterSchema = json(`{"type":"object"}`)
@@ -60,7 +60,7 @@ func TestDiff(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			c, p := stored()
+			c, p := kept()
 			if tc.change != nil {
 				tc.change(&c, &p)
 			}
@@ -72,7 +72,7 @@ func TestDiff(t *testing.T) {
 				plans["small"] = p
 			}
 			var got []string
-			d := diff(b, tc.offer, classes, plans)
+			d := diff(b, tc.offer, present{classes: classes, plans: plans})
 			for _, x := range append(d.plans, d.classes...) {
 				verb := "mark "
 				switch {

@@ -148,7 +148,7 @@ func TestIDsOfAnotherBrokerAreLeftOutUntilItGoes(t *testing.T) {
 		second.fake.catalog.Services = append(second.fake.catalog.Services, testCatalog(second.fake.name).Services...)
 	})
 	second.listed()
-	assert.Contains(t, condition(second.broker.Status.Conditions, v1beta1.ConditionEntriesSkipped).Message, "its id is taken by an entry of another broker")
+	assert.Contains(t, condition(second.broker.Status.Conditions, v1beta1.ConditionEntriesSkipped).Message, "its id is that of an entry of broker \""+w.broker.Name)
 	assert.Len(t, second.entries(), 3, "its own are offered")
 	assert.Len(t, w.entries(), 3, "and those of the first are left alone")
 	w.vanish(w.broker)

@@ -2,13 +2,17 @@ package controllers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/util/retry"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 	"sigs.k8s.io/controller-runtime/pkg/controller/controllerutil"
 
@@ -18,26 +22,50 @@ import (
 // parallelWrites is how many classes or plans of a broker are written at a time.
 const parallelWrites = 16
 
-// syncCatalog makes the classes and plans of b what o says. Plans are written
-// before their classes, so that a class is never seen with half its plans; what
-// is as it should be is not written. Entries that cannot be written are returned
-// beside the error, and hinder no other.
+// catchUp is how long a sync waits for the cache, which may lack what the last one
+// wrote, or what somebody writes meanwhile: 50 ms at first, 10 s in all.
+func catchUp() wait.Backoff {
+	return wait.Backoff{Duration: 50 * time.Millisecond, Factor: 1.7, Steps: 10}
+}
+
+// staleError is a write that failed because the cache did not show what there is.
+type staleError struct{ error }
+
+func (e staleError) Unwrap() error { return e.error }
+
+// syncCatalog makes the classes and plans of b what o says. Entries that cannot be
+// written are returned beside the error, and hinder no other. What the cache did
+// not know yet is looked at again: a conflict is no fault of the broker's.
 func (r *BrokerReconciler) syncCatalog(ctx context.Context, b broker, o offer) ([]v1beta1.SkippedEntry, error) {
-	plans, err := b.listPlans(ctx, r.Client)
-	if err != nil {
-		return nil, err
-	}
-	classes, err := b.listClasses(ctx, r.Client)
-	if err != nil {
-		return nil, err
-	}
-	d := diff(b, o, classes, plans)
 	var skipped []v1beta1.SkippedEntry
+	err := retry.OnError(catchUp(), func(err error) bool { return errors.As(err, &staleError{}) }, func() (err error) {
+		skipped, err = r.syncOnce(ctx, b, o)
+		return err
+	})
+	return skipped, err
+}
+
+// syncOnce writes what differs. Plans are written before their classes, so that a
+// class is never seen with half its plans; what is as it should be is not written.
+func (r *BrokerReconciler) syncOnce(ctx context.Context, b broker, o offer) ([]v1beta1.SkippedEntry, error) {
+	have, err := r.present(ctx, b, o)
+	if err != nil {
+		return nil, err
+	}
+	used, err := r.inUse(ctx, b)
+	if err != nil {
+		return nil, err
+	}
+	retire := func(ctx context.Context, _ broker, c change) (*v1beta1.SkippedEntry, error) {
+		return nil, r.retire(ctx, c.have, used)
+	}
+	d := diff(b, o, have)
+	skipped := d.skipped
 	for _, step := range []struct {
 		changes []change
 		do      func(context.Context, broker, change) (*v1beta1.SkippedEntry, error)
 	}{
-		{d.plans, r.write}, {d.classes, r.write}, {d.gone, r.retireOne},
+		{d.plans, r.write}, {d.classes, r.write}, {d.gone, retire},
 	} {
 		left, err := r.each(ctx, b, step.changes, step.do)
 		if err != nil {
@@ -45,16 +73,80 @@ func (r *BrokerReconciler) syncCatalog(ctx context.Context, b broker, o offer) (
 		}
 		skipped = append(skipped, left...)
 	}
+	slices.SortFunc(skipped, bySkipped) // the same each time, whoever was quicker
 	return skipped, nil
 }
 
-// each carries out changes, several at a time. After an error no more begin.
+// present is what there is of b's catalog, and who has the names that are missing.
+func (r *BrokerReconciler) present(ctx context.Context, b broker, o offer) (have present, err error) {
+	if have.plans, err = b.listPlans(ctx, r.Client); err != nil {
+		return have, err
+	}
+	if have.classes, err = b.listClasses(ctx, r.Client); err != nil {
+		return have, err
+	}
+	have.takenClasses, have.takenPlans = map[string]catalogEntry{}, map[string]catalogEntry{}
+	look := func(name string, empty catalogEntry, mine, taken map[string]catalogEntry) error {
+		if _, ok := mine[name]; ok {
+			return nil
+		}
+		other, err := r.entry(ctx, b, name, empty)
+		if err == nil && other.Object != nil {
+			taken[name] = other
+		}
+		return err
+	}
+	for _, c := range o.Classes {
+		if err := look(c.Name, b.newClass(offeredClass{}), have.classes, have.takenClasses); err != nil {
+			return have, err
+		}
+	}
+	for _, p := range o.Plans {
+		if err := look(p.Name, b.newPlan(offeredPlan{}), have.plans, have.takenPlans); err != nil {
+			return have, err
+		}
+	}
+	return have, nil
+}
+
+// entry reads a class or a plan of any broker into an empty one; zero if there is none.
+func (r *BrokerReconciler) entry(ctx context.Context, b broker, name string, empty catalogEntry) (catalogEntry, error) {
+	err := r.Get(ctx, client.ObjectKey{Namespace: b.GetNamespace(), Name: name}, empty.Object)
+	switch {
+	case apierrors.IsNotFound(err):
+		return catalogEntry{}, nil
+	case err != nil:
+		return catalogEntry{}, fmt.Errorf("look who has the name %q: %w", name, err)
+	}
+	return entryOf(empty.Object), nil
+}
+
+// freed says whether an entry was left out for the sake of one that is gone.
+func (r *BrokerReconciler) freed(ctx context.Context, b broker) (bool, error) {
+	for _, s := range b.status.SkippedEntries {
+		if s.TakenBy == "" {
+			continue
+		}
+		empty := b.newClass(offeredClass{})
+		if s.PlanID != "" {
+			empty = b.newPlan(offeredPlan{})
+		}
+		other, err := r.entry(ctx, b, s.Name, empty)
+		if err != nil || other.Object == nil || other.owner != s.TakenBy {
+			return err == nil, err
+		}
+	}
+	return false, nil
+}
+
+// each carries out changes, several at a time. After an error no more begin, but
+// for one of the cache.
 func (r *BrokerReconciler) each(ctx context.Context, b broker, changes []change, do func(context.Context, broker, change) (*v1beta1.SkippedEntry, error)) ([]v1beta1.SkippedEntry, error) {
 	var (
-		mu      sync.Mutex
-		failed  error
-		skipped []v1beta1.SkippedEntry
-		workers sync.WaitGroup
+		mu            sync.Mutex
+		failed, stale error
+		skipped       []v1beta1.SkippedEntry
+		workers       sync.WaitGroup
 	)
 	work := make(chan change)
 	for range min(parallelWrites, len(changes)) {
@@ -68,7 +160,10 @@ func (r *BrokerReconciler) each(ctx context.Context, b broker, changes []change,
 				}
 				left, err := do(ctx, b, c)
 				mu.Lock()
-				if err != nil && failed == nil {
+				switch {
+				case errors.As(err, &staleError{}):
+					stale = err
+				case err != nil && failed == nil:
 					failed = err
 				}
 				if left != nil {
@@ -83,7 +178,9 @@ func (r *BrokerReconciler) each(ctx context.Context, b broker, changes []change,
 	}
 	close(work)
 	workers.Wait()
-	slices.SortFunc(skipped, bySkipped) // the same each time, whoever was quicker
+	if failed == nil {
+		failed = stale
+	}
 	return skipped, failed
 }
 
@@ -110,25 +207,30 @@ func (r *BrokerReconciler) create(ctx context.Context, b broker, e catalogEntry)
 	if err := r.own(b, e); err != nil {
 		return nil, err
 	}
-	err := r.Create(ctx, e.Object)
-	if apierrors.IsAlreadyExists(err) {
-		s := e.skipped("its id is taken by an entry of another broker, or by one that a user made; it is offered as soon as that one is gone")
-		return &s, nil
-	}
-	if err != nil {
+	if err := r.Create(ctx, e.Object); err != nil {
 		return e.refused(err, "create")
 	}
 	return nil, nil
 }
 
 // refused sorts an error of a write: what the API does not take is left out, and
-// all else is tried again.
+// all else is tried again, at once where the cache was behind.
 func (e catalogEntry) refused(err error, verb string) (*v1beta1.SkippedEntry, error) {
 	if apierrors.IsInvalid(err) || apierrors.IsForbidden(err) || apierrors.IsBadRequest(err) || apierrors.IsRequestEntityTooLargeError(err) {
 		s := e.skipped("this cluster does not take it: " + briefly(err))
 		return &s, nil
 	}
-	return nil, fmt.Errorf("%s %q: %w", verb, e.GetName(), err)
+	return nil, failedWrite(verb, e, err)
+}
+
+// failedWrite adds to an error of a write what was written.
+func failedWrite(verb string, e catalogEntry, err error) error {
+	stale := apierrors.IsAlreadyExists(err) || apierrors.IsConflict(err) || apierrors.IsNotFound(err)
+	err = fmt.Errorf("%s %q: %w", verb, e.GetName(), err)
+	if stale {
+		return staleError{err}
+	}
+	return err
 }
 
 // own makes the broker the controlling owner of an entry of its catalog. That
@@ -144,17 +246,13 @@ func (r *BrokerReconciler) own(b broker, e catalogEntry) error {
 	return nil
 }
 
-// retireOne takes an entry away that the broker offers no more: at once if nothing
+// retire takes an entry away that the broker offers no more: at once if nothing
 // uses it, else it is marked and stays manageable.
-func (r *BrokerReconciler) retireOne(ctx context.Context, b broker, c change) (*v1beta1.SkippedEntry, error) {
-	used, err := r.inUse(ctx, b)
-	if err != nil {
-		return nil, err
+func (r *BrokerReconciler) retire(ctx context.Context, e catalogEntry, used map[string]bool) error {
+	if used[e.GetName()] {
+		return r.setRemoved(ctx, entryOf(copyOf(e.Object)), true)
 	}
-	if used[c.have.GetName()] {
-		return nil, r.setRemoved(ctx, entryOf(copyOf(c.have.Object)), true)
-	}
-	return nil, r.deleteEntry(ctx, c.have)
+	return r.deleteEntry(ctx, e)
 }
 
 // sweep deletes what is offered no more as soon as nothing uses it.
@@ -174,21 +272,27 @@ func (r *BrokerReconciler) sweep(ctx context.Context, b broker) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range removed {
-		if metav1.IsControlledBy(e.Object, b.Object) && !used[e.GetName()] {
-			if err := r.deleteEntry(ctx, e); err != nil {
-				return err
-			}
-		}
+	removed = slices.DeleteFunc(removed, func(e catalogEntry) bool { return !b.made(e) || used[e.GetName()] })
+	return r.deleteAll(ctx, b, removed)
+}
+
+// deleteAll deletes entries, several at a time.
+func (r *BrokerReconciler) deleteAll(ctx context.Context, b broker, entries []catalogEntry) error {
+	var all []change
+	for _, e := range entries {
+		all = append(all, change{have: e})
 	}
-	return nil
+	_, err := r.each(ctx, b, all, func(ctx context.Context, _ broker, c change) (*v1beta1.SkippedEntry, error) {
+		return nil, r.deleteEntry(ctx, c.have)
+	})
+	return err
 }
 
 func (r *BrokerReconciler) deleteEntry(ctx context.Context, e catalogEntry) error {
 	uid := e.GetUID()
 	err := r.Delete(ctx, e.Object, client.Preconditions{UID: &uid})
 	if client.IgnoreNotFound(err) != nil {
-		return fmt.Errorf("delete %q: %w", e.GetName(), err)
+		return failedWrite("delete", e, err)
 	}
 	return nil
 }
@@ -199,7 +303,7 @@ func (r *BrokerReconciler) setRemoved(ctx context.Context, e catalogEntry, remov
 	}
 	*e.removed = removed
 	if err := r.Status().Update(ctx, e.Object); err != nil {
-		return fmt.Errorf("mark %q: %w", e.GetName(), err)
+		return failedWrite("mark", e, err)
 	}
 	return nil
 }

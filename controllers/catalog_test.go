@@ -46,7 +46,7 @@ func TestOfferOf(t *testing.T) {
 			ID: "SVC", Name: "db", Description: strings.Repeat("x", 5000), Bindable: true, Metadata: osb.RawJSON(`{"a":1}`),
 			Plans: []osb.Plan{{ID: "p1", Name: "small", Free: &no}, {ID: "p2", Name: "large", Metadata: osb.RawJSON(`"text"`)}},
 		}}},
-		Problems: []osb.CatalogProblem{{ServiceID: "bad", Reason: `service "bad" has no plans`}, {ServiceID: "SVC", PlanID: "P3", Reason: "plan without name"}},
+		Problems: []osb.CatalogProblem{{Skipped: true, ServiceID: "bad", Reason: `service "bad" has no plans`}, {Skipped: true, ServiceID: "SVC", PlanID: "P3", Reason: "plan without name"}},
 	})
 	require.Len(t, o.Classes, 1)
 	assert.Equal(t, "z53zz56zz43z", o.Classes[0].Name)

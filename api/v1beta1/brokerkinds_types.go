@@ -67,6 +67,10 @@ type SkippedEntry struct {
 	// PlanID is the id of the plan at the broker (OSB plan_id), of a plan.
 	// +optional
 	PlanID string `json:"planID,omitempty"`
+	// TakenBy names the broker whose class or plan has the name of this one's object.
+	// As soon as that object is gone, the catalog is fetched again.
+	// +optional
+	TakenBy string `json:"takenBy,omitempty"`
 	// Reason says what is wrong with the entry.
 	Reason string `json:"reason"`
 }
