@@ -116,14 +116,14 @@ func (r *BrokerReconciler) refreshAndSave(ctx context.Context, b broker, c *osb.
 }
 
 func (r *BrokerReconciler) isLeftAlone(b broker) bool {
-	open, _, _ := r.Calls.pause(b)
+	open, _ := r.Calls.pause(b)
 	return open
 }
 
 // showCircuit says in a condition whether the broker is left alone. It is there
 // and True, or absent.
 func (r *BrokerReconciler) showCircuit(b broker) {
-	open, asked, _ := r.Calls.pause(b)
+	open, asked := r.Calls.pause(b)
 	if !open {
 		apimeta.RemoveStatusCondition(&b.status.Conditions, v1beta1.ConditionCircuitOpen)
 		return

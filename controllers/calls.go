@@ -243,15 +243,15 @@ func (c *Calls) observer(b broker) osb.Observer {
 	}
 }
 
-// pause says for how long a broker is left alone, and whether that was its wish.
-func (c *Calls) pause(b broker) (open, asked bool, wait time.Duration) {
+// pause says whether a broker is left alone, and whether that was its wish.
+func (c *Calls) pause(b broker) (open, asked bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	l := c.lanes[brokerKey(b.kind, b.GetNamespace(), b.GetName())]
 	if l == nil {
-		return false, false, 0
+		return false, false
 	}
-	return l.circuit.open(), l.circuit.asked, l.circuit.wait(c.clock.Now())
+	return l.circuit.open(), l.circuit.asked
 }
 
 // retryNow ends the pause of a broker.

@@ -58,7 +58,7 @@ func BenchmarkBigCatalog(b *testing.B) {
 		}
 		first := listed(time.Time{})
 		writes := len(o.written())
-		time.Sleep(1100 * time.Millisecond) // the time of a fetch is kept in seconds
+		<-time.After(1100 * time.Millisecond) // the time of a fetch is kept in seconds
 		fetched := w.broker.Status.LastCatalogRetrievalTime.Time
 		began = time.Now()
 		w.edit(w.broker, func() { metav1.SetMetaDataAnnotation(&w.broker.ObjectMeta, v1beta1.AnnotationReconcile, "1") })

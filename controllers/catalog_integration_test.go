@@ -73,6 +73,7 @@ func TestAnUnchangedCatalogCostsOneWrite(t *testing.T) {
 }
 
 func TestAFailedFetchLeavesTheCatalogAsItWas(t *testing.T) {
+	t.Parallel()
 	for name, answer := range map[string]func(http.ResponseWriter){
 		"an error":           func(rw http.ResponseWriter) { rw.WriteHeader(http.StatusInternalServerError) },
 		"no login":           func(rw http.ResponseWriter) { rw.WriteHeader(http.StatusUnauthorized) },
@@ -142,7 +143,7 @@ func TestFaultyEntriesAreLeftOutAndSaidAndTheRestIsOffered(t *testing.T) {
 func TestIDsOfAnotherBrokerAreLeftOutUntilItGoes(t *testing.T) {
 	w := newWorld(t)
 	w.listed()
-	second := w.suite.world(t)
+	second := w.world(t)
 	second.fake.set(func() {
 		second.fake.catalog = testCatalog(w.fake.name)
 		second.fake.catalog.Services = append(second.fake.catalog.Services, testCatalog(second.fake.name).Services...)

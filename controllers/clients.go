@@ -121,8 +121,8 @@ func (c *Clients) make(b broker, secrets map[types.NamespacedName]*corev1.Secret
 		Timeout: c.Timeout, Platform: osb.PlatformKubernetes, DialGuard: c.guard,
 	}
 	var told []osb.Observer
-	for _, make := range c.Observers {
-		told = append(told, make(b))
+	for _, observer := range c.Observers {
+		told = append(told, observer(b))
 	}
 	cfg.Observer = func(ctx context.Context, o osb.Observation) {
 		for _, tell := range told {

@@ -120,7 +120,7 @@ func (e *Engine) run(ctx context.Context, t target) (ctrl.Result, error) {
 	}
 	next.Wait = wait
 	if op := facts.Op; paused && (op == nil || op.Failures == 0) { // else the last answer says more
-		_, asked, _ := e.Calls.pause(b)
+		_, asked := e.Calls.pause(b)
 		next.Problem = pausedProblem(b, asked)
 	}
 	return e.rest(ctx, t, facts, next, before)

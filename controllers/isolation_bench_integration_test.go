@@ -50,7 +50,7 @@ func listing(b *testing.B, well, hanging int) time.Duration {
 		w := shared.world(b)
 		w.fake.set(func() {
 			w.fake.fault = func(_ string, next http.HandlerFunc, rw http.ResponseWriter, r *http.Request) {
-				time.Sleep(50 * time.Millisecond) // a broker at some distance
+				<-time.After(50 * time.Millisecond) // a broker at some distance
 				next(rw, r)
 			}
 		})

@@ -58,7 +58,7 @@ func TestABrokerThatHangsDelaysNobodyElse(t *testing.T) {
 	}
 	w.eventually("six calls hang", func() bool { return most.Load() == 6 })
 
-	other := w.suite.world(t)
+	other := w.world(t)
 	i, b := other.instance("orders", "small"), other.binding()
 	other.create(other.broker, i, b)
 	other.becomes(b, metav1.ConditionTrue, v1beta1.ReasonInjectedBindResult)

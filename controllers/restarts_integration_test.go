@@ -63,7 +63,7 @@ func (f *fleet) swap(b *v1beta1.ServiceBinding) {
 }
 
 // pod is one that runs since before the credentials changed.
-func (f *fleet) pod(name string, owner client.Object, annotations map[string]string, bindings ...string) *corev1.Pod {
+func (f *fleet) pod(name string, owner client.Object, annotations map[string]string, bindings ...string) {
 	record := ""
 	for _, b := range bindings {
 		record += fmt.Sprintf(`,{"name":%q,"secret":%q,"envSecret":%q,"containers":["app"]}`, b, b, b+"-env")
@@ -82,7 +82,6 @@ func (f *fleet) pod(name string, owner client.Object, annotations map[string]str
 	p.Status = corev1.PodStatus{Phase: corev1.PodRunning, StartTime: &since, ContainerStatuses: []corev1.ContainerStatus{{
 		Name: "app", State: corev1.ContainerState{Running: &corev1.ContainerStateRunning{StartedAt: since}}}}}
 	require.NoError(f, f.Status().Update(f.Context(), p))
-	return p
 }
 
 func template() corev1.PodTemplateSpec {

@@ -43,18 +43,8 @@ func (b *binding) turn(ctx context.Context) (t target, after time.Duration, err 
 	if b.Annotations[v1beta1.AnnotationPaused] == annotationOn || deleting && b.Annotations[v1beta1.AnnotationPurge] == annotationOn {
 		return nil, 0, nil
 	}
-	op := b.Status.Operation
-	if op != nil && op.ExternalID != b.Status.ExternalID {
-		if old := b.predecessor(op.ExternalID); old != nil {
-			return &predecessor{binding: b, old: old}, 0, nil
-		}
-		return &successor{binding: b, id: op.ExternalID}, 0, nil
-	}
-	if r := b.Status.Rotation; deleting && r != nil && len(r.Predecessors) > 0 {
-		return &predecessor{binding: b, old: &r.Predecessors[0]}, 0, nil
-	}
-	if deleting || op != nil || b.Status.Binding == nil {
-		return nil, 0, nil
+	if t := b.begun(deleting); t != nil || deleting || b.Status.Operation != nil || b.Status.Binding == nil {
+		return t, 0, nil
 	}
 	old, after, err := b.revocable(ctx)
 	if old != nil || err != nil {
@@ -73,95 +63,19 @@ func (b *binding) turn(ctx context.Context) (t target, after time.Duration, err 
 	return &successor{binding: b, id: b.ids.Next}, 0, nil
 }
 
-// credential is what is in force, as the status knows it.
-func (b *binding) credential() rotation.Credential {
-	c := rotation.Credential{Seed: string(b.UID)}
-	if r := b.Status.Rotation; r != nil {
-		c.Born, c.ExpiresAt, c.RenewBefore = timeOf(r.LastTime), timeOf(r.ExpiresAt), timeOf(r.RenewBefore)
-	}
-	return c
-}
-
-func timeOf(t *metav1.Time) time.Time {
-	if t == nil {
-		return time.Time{}
-	}
-	return t.Time
-}
-
-// schedule writes into the status when the credentials in force are to be renewed.
-func (b *binding) schedule() {
-	s := b.Status.Rotation
-	if s == nil {
-		if b.Spec.Rotation == nil && b.Annotations[v1beta1.AnnotationRotate] == "" || b.Status.Binding == nil {
-			return
+// begun is what has an operation open, or must go before the binding itself goes.
+func (b *binding) begun(deleting bool) target {
+	op, r := b.Status.Operation, b.Status.Rotation
+	switch {
+	case op != nil && op.ExternalID != b.Status.ExternalID:
+		if old := b.predecessor(op.ExternalID); old != nil {
+			return &predecessor{binding: b, old: old}
 		}
-		// Made before there was a policy: its age is not known, so it counts from now.
-		s = &v1beta1.RotationStatus{LastTime: new(metav1.NewTime(b.r.Clock.Now()))}
-		b.Status.Rotation = s
+		return &successor{binding: b, id: op.ExternalID}
+	case deleting && r != nil && len(r.Predecessors) > 0:
+		return &predecessor{binding: b, old: &r.Predecessors[0]}
 	}
-	at, cause, ok := rotation.Next(rotation.PolicyOf(b.Spec.Rotation), b.credential())
-	s.NextTime, s.Cause = nil, ""
-	if ok {
-		s.NextTime, s.Cause = new(metav1.NewTime(at.Truncate(time.Second))), cause
-	}
-	if s.RetryTime != nil && s.NextTime != nil && s.RetryTime.After(s.NextTime.Time) {
-		s.NextTime = s.RetryTime
-	}
-}
-
-// refused says that the broker has refused to renew them, and is not asked again yet.
-func (b *binding) refused() bool {
-	r := b.Status.Rotation
-	return r != nil && r.RetryTime != nil && r.RetryTime.After(b.r.Clock.Now())
-}
-
-// dueForRotation says whether new credentials are to be made now, or in how long.
-func (b *binding) dueForRotation() (due bool, wait time.Duration) {
-	b.schedule()
-	s := b.Status.Rotation
-	if s == nil {
-		return false, 0
-	}
-	now := b.r.Clock.Now()
-	switch {
-	case b.Annotations[v1beta1.AnnotationRotate] != s.Handled:
-		return true, 0
-	case b.ids.Next != "" && !b.refused():
-		return true, 0 // begun, and not yet heard of
-	case s.NextTime == nil:
-		return false, 0
-	case s.NextTime.After(now):
-		return false, s.NextTime.Sub(now)
-	}
-	if end := b.credential().ExpiresAt; !end.IsZero() && end.Sub(now) < urgent {
-		return true, 0
-	}
-	// What is overdue after a standstill is not renewed all at once.
-	turn := b.r.Rotations.ReserveN(now, 1)
-	if delay := turn.DelayFrom(now); delay > 0 {
-		turn.CancelAt(now)
-		return false, delay
-	}
-	return true, 0
-}
-
-// freshEvery is how often at most lost or edited Secrets are answered with new
-// credentials: who goes on editing them must not have the broker flooded.
-const freshEvery = 10 * time.Minute
-
-// dueAfresh says whether credentials that cannot be had again are to be replaced now.
-func (b *binding) dueAfresh() (due bool, wait time.Duration) {
-	r, now := b.Status.Rotation, b.r.Clock.Now()
-	switch {
-	case r == nil:
-		return true, 0
-	case b.refused():
-		return false, r.RetryTime.Sub(now)
-	case r.Generation > 0 && r.LastTime != nil && r.LastTime.Add(freshEvery).After(now):
-		return false, r.LastTime.Add(freshEvery).Sub(now)
-	}
-	return true, 0
+	return nil
 }
 
 // rotate is one pass over the successor or a predecessor of a binding. The ids are
@@ -191,7 +105,7 @@ func (b *binding) saveIDs(ctx context.Context, next string) (saved bool, err err
 	if b.Annotations[v1beta1.AnnotationCredentialIDs] == value {
 		return false, nil
 	}
-	before := b.ServiceBinding.DeepCopy()
+	before := b.DeepCopy()
 	if b.Annotations == nil {
 		b.Annotations = map[string]string{}
 	}
@@ -269,7 +183,7 @@ func (s *successor) poll(ctx context.Context, op *v1beta1.Operation, planID stri
 	return s.pollFor(ctx, op, planID, s.swapSecrets)
 }
 
-func (s *successor) settle(op *v1beta1.Operation, o lifecycle.Outcome) {
+func (s *successor) settle(_ *v1beta1.Operation, o lifecycle.Outcome) {
 	if o.Exists {
 		s.swap(o.ExternalID)
 		return

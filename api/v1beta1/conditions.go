@@ -29,10 +29,10 @@ const (
 	ConditionRotationFailed = "RotationFailed"
 	// ConditionOldCredentialInUse names the Pods that keep replaced credentials from
 	// being revoked, because they have them in their environment.
-	ConditionOldCredentialInUse = "OldCredentialInUse"
+	ConditionOldCredentialInUse = "OldCredentialInUse" //nolint:gosec // a name
 	// ConditionOldCredentialNotRevoked is True while the broker fails to revoke
 	// replaced credentials.
-	ConditionOldCredentialNotRevoked = "OldCredentialNotRevoked"
+	ConditionOldCredentialNotRevoked = "OldCredentialNotRevoked" //nolint:gosec // a name
 	// ConditionEntriesSkipped is True while entries of a broker's catalog are at fault
 	// and, most of them, left out.
 	ConditionEntriesSkipped = "EntriesSkipped"

@@ -126,5 +126,5 @@ func jitter(seed string, most time.Duration) time.Duration {
 	}
 	h := fnv.New64a()
 	_, _ = h.Write([]byte(seed)) // a hash takes all
-	return time.Duration(h.Sum64() % uint64(most))
+	return time.Duration(h.Sum64() % uint64(most)) //nolint:gosec // less than most, which is a Duration
 }
