@@ -174,8 +174,17 @@ type syncError struct{ error }
 
 func (e syncError) Unwrap() error { return e.error }
 
+// specError is a fault in the broker's registration, which only a user can mend.
+type specError struct{ error }
+
+func (e specError) Unwrap() error { return e.error }
+
 // refresh fetches the catalog and writes what changed.
 func (r *BrokerReconciler) refresh(ctx context.Context, b broker, c *osb.Client, token string) error {
+	only, err := b.restrictions()
+	if err != nil {
+		return specError{err}
+	}
 	req := &osb.CatalogRequest{}
 	if b.status.ReconciledGeneration == b.GetGeneration() && b.status.RetryToken == token {
 		whole, err := r.isWhole(ctx, b)
@@ -192,10 +201,7 @@ func (r *BrokerReconciler) refresh(ctx context.Context, b broker, c *osb.Client,
 		return err
 	}
 	b.status.CatalogETag = "" // until all that it stands for is written
-	o, err := b.restricted(offerOf(resp))
-	if err != nil {
-		return syncError{err}
-	}
+	o := only.of(offerOf(resp))
 	skipped, err := r.syncCatalog(ctx, b, o)
 	if err != nil {
 		return syncError{err}
@@ -286,7 +292,8 @@ func (r *BrokerReconciler) record(b broker, token string, err error) ctrl.Result
 	if message != readyMessage(&s.CommonStatus) {
 		r.Recorder.Eventf(b.Object, nil, corev1.EventTypeWarning, reason, "FetchCatalog", "%s", message)
 	}
-	show(&s.CommonStatus, b.GetGeneration(), now.Time, state{ready: metav1.ConditionFalse, reason: reason, message: message, working: true})
+	show(&s.CommonStatus, b.GetGeneration(), now.Time, state{
+		ready: metav1.ConditionFalse, reason: reason, message: message, working: true, failed: errors.As(err, &specError{})})
 	return ctrl.Result{RequeueAfter: wait}
 }
 
@@ -294,6 +301,10 @@ func (r *BrokerReconciler) record(b broker, token string, err error) ctrl.Result
 func fetchFailure(err error) (reason, message string) {
 	if s := authSentence(err); s != "" {
 		return v1beta1.ReasonErrorGettingAuthCredentials, s
+	}
+	var spec specError
+	if errors.As(err, &spec) {
+		return v1beta1.ReasonErrorSyncingCatalog, fmt.Sprintf("The catalog is not fetched: %s. What was offered before stays; correct the broker's spec.", spec.error)
 	}
 	var sync syncError
 	if errors.As(err, &sync) {

@@ -2,7 +2,9 @@ package controllers
 
 import (
 	"slices"
+	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/assert"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -10,6 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 
 	"github.com/svc-cat/catalog/api/v1beta1"
+	"github.com/svc-cat/catalog/osb"
 )
 
 func TestDiff(t *testing.T) {
@@ -90,6 +93,115 @@ func TestDiff(t *testing.T) {
 			slices.Sort(gone)
 			assert.Equal(t, tc.want, append(got, gone...))
 		})
+	}
+}
+
+func TestDiffBesideOthers(t *testing.T) {
+	t.Parallel()
+	mine := brokerOf(&v1beta1.ServiceBroker{ObjectMeta: metav1.ObjectMeta{Name: "mine", Namespace: "shop", UID: "1"}})
+	theirs := brokerOf(&v1beta1.ServiceBroker{ObjectMeta: metav1.ObjectMeta{Name: "theirs", Namespace: "shop", UID: "2"}})
+	class := func(id string) offeredClass {
+		return offeredClass{Name: id, Spec: v1beta1.CommonServiceClassSpec{ExternalName: id + "-name", ExternalID: id}}
+	}
+	plan := func(id, class string) offeredPlan {
+		return offeredPlan{Name: id, Class: class, Spec: v1beta1.CommonServicePlanSpec{ExternalName: id + "-name", ExternalID: id}}
+	}
+	owned := func(e catalogEntry) map[string]catalogEntry {
+		e.SetOwnerReferences([]metav1.OwnerReference{{Kind: kindBroker, Name: e.owner, UID: "1", Controller: new(true)}})
+		return map[string]catalogEntry{e.GetName(): e}
+	}
+	o := offer{Classes: []offeredClass{class("db"), class("queue")}, Plans: []offeredPlan{plan("small", "db"), plan("large", "db"), plan("tiny", "queue")}}
+	for name, tc := range map[string]struct {
+		have                present
+		made, gone, skipped []string
+	}{
+		"alone, all is offered": {made: []string{"small", "large", "tiny", "db", "queue"}},
+		"a class whose name another has is left out with its plans": {
+			have: present{takenClasses: map[string]catalogEntry{"db": theirs.newClass(class("db"))}},
+			made: []string{"tiny", "queue"}, skipped: []string{"db-name of theirs"}},
+		"and plans of it that there are go": {
+			have: present{takenClasses: map[string]catalogEntry{"db": theirs.newClass(class("db"))}, plans: owned(mine.newPlan(plan("small", "db")))},
+			made: []string{"tiny", "queue"}, gone: []string{"small"}, skipped: []string{"db-name of theirs"}},
+		"a plan whose name another has is left out alone": {
+			have: present{takenPlans: map[string]catalogEntry{"small": theirs.newPlan(plan("small", "cache"))}},
+			made: []string{"large", "tiny", "db", "queue"}, skipped: []string{"small-name of theirs"}},
+		"a plan that moved waits until the old one is gone": {
+			have: present{plans: owned(mine.newPlan(plan("small", "queue")))},
+			made: []string{"large", "tiny", "db", "queue"}, gone: []string{"small"}, skipped: []string{"small-name of mine"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var made, gone, skipped []string
+			d := diff(mine, o, tc.have)
+			for _, x := range append(d.plans, d.classes...) {
+				made = append(made, x.want.GetName())
+			}
+			for _, x := range d.gone {
+				gone = append(gone, x.have.GetName())
+			}
+			for _, s := range d.skipped {
+				assert.NotEmpty(t, s.Reason)
+				skipped = append(skipped, s.ExternalName+" of "+s.TakenBy)
+			}
+			assert.Equal(t, tc.made, made)
+			assert.Equal(t, tc.gone, gone)
+			assert.Equal(t, tc.skipped, skipped)
+		})
+	}
+}
+
+// What a broker says twice, badly or not at all must not take away what it offered before.
+func TestUnreadableEntriesRemoveNothing(t *testing.T) {
+	t.Parallel()
+	b := brokerOf(&v1beta1.ClusterServiceBroker{ObjectMeta: metav1.ObjectMeta{Name: "b", UID: "now"}})
+	before := offerOf(&osb.CatalogResponse{Catalog: &osb.Catalog{Services: []osb.Service{
+		{ID: "a", Name: "a", Plans: []osb.Plan{{ID: "a1", Name: "1"}, {ID: "a2", Name: "2"}}},
+		{ID: "b", Name: "b", Plans: []osb.Plan{{ID: "b1", Name: "1"}}},
+	}}})
+	have := present{classes: map[string]catalogEntry{}, plans: map[string]catalogEntry{}}
+	own := func(e catalogEntry) catalogEntry {
+		e.SetOwnerReferences([]metav1.OwnerReference{{Kind: kindClusterBroker, Name: "b", UID: "now", Controller: new(true)}})
+		return e
+	}
+	for _, c := range before.Classes {
+		have.classes[c.Name] = own(b.newClass(c))
+	}
+	for _, p := range before.Plans {
+		have.plans[p.Name] = own(b.newPlan(p))
+	}
+	a := osb.Service{ID: "a", Name: "a", Plans: []osb.Plan{{ID: "a1", Name: "1"}}}
+	for name, tc := range map[string]struct {
+		services []osb.Service
+		problems []osb.CatalogProblem
+		gone     []string
+	}{
+		"what is offered no more goes":                 {services: []osb.Service{a}, gone: []string{"a2", "b", "b1"}},
+		"an unreadable plan stays":                     {services: []osb.Service{a}, problems: []osb.CatalogProblem{{Skipped: true, ServiceID: "a", PlanID: "a2"}}, gone: []string{"b", "b1"}},
+		"an unreadable class stays with its plans":     {services: []osb.Service{a}, problems: []osb.CatalogProblem{{Skipped: true, ServiceID: "b"}}, gone: []string{"a2"}},
+		"a plan without id may be any of its class":    {services: []osb.Service{a}, problems: []osb.CatalogProblem{{Skipped: true, ServiceID: "a"}}, gone: []string{"b", "b1"}},
+		"a class without id may be any":                {services: []osb.Service{a}, problems: []osb.CatalogProblem{{Skipped: true}}},
+		"a remark about what is offered keeps nothing": {services: []osb.Service{a}, problems: []osb.CatalogProblem{{ServiceID: "a"}}, gone: []string{"a2", "b", "b1"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			o := offerOf(&osb.CatalogResponse{Catalog: &osb.Catalog{Services: tc.services}, Problems: tc.problems})
+			var gone []string
+			for _, x := range diff(b, o, have).gone {
+				gone = append(gone, x.have.GetName())
+			}
+			slices.Sort(gone)
+			assert.Equal(t, tc.gone, gone)
+		})
+	}
+}
+
+func TestWhatIsSaidOfAnEntryIsBounded(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("ö", 100_000)
+	o := offerOf(&osb.CatalogResponse{Catalog: &osb.Catalog{}, Problems: []osb.CatalogProblem{{Skipped: true, ServiceID: long, PlanID: long, Reason: long}}})
+	for _, text := range []string{o.Problems[0].ServiceID, o.Problems[0].PlanID, o.Problems[0].Reason} {
+		assert.Less(t, len(text), 520)
+		assert.True(t, utf8.ValidString(text))
 	}
 }
 
