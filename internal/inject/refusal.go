@@ -29,8 +29,6 @@ const (
 	// ReasonSetting: an annotation has a value that it cannot have, or two
 	// annotations contradict each other.
 	ReasonSetting Reason = "Setting"
-	// ReasonNotSupported: a legal wish that this version cannot fulfil.
-	ReasonNotSupported Reason = "NotSupported"
 	// ReasonUnknownContainer: a container is named that the Pod does not have.
 	ReasonUnknownContainer Reason = "UnknownContainer"
 	// ReasonMountPath: a mount path is malformed or taken.

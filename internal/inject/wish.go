@@ -202,9 +202,7 @@ func (w *wisher) setWaiting(out *wish) error {
 		return refuse(ReasonSetting, "annotation %s is %s; it may be wait or reject", key, show(value))
 	}
 	switch value, key, ok := w.get(settingRestart); {
-	case !ok, value == "false":
-	case value == "true":
-		return refuse(ReasonNotSupported, "annotation %s is true, but this version does not restart workloads; remove the annotation, and roll the workload yourself after a rotation", key)
+	case !ok, value == "false", value == "true": // the controllers read it when credentials change
 	default:
 		return refuse(ReasonSetting, "annotation %s is %s; it may be true or false", key, show(value))
 	}
