@@ -90,7 +90,7 @@ func (w wiring) checkPolicies(deployments ...*appsv1.Deployment) {
 		actions[binding.Spec.PolicyName] = binding.Spec.ValidationActions
 	}
 	policies := w.kind("ValidatingAdmissionPolicy")
-	assert.Len(w, policies, 8, w.where)
+	assert.Len(w, policies, 9, w.where)
 	for _, obj := range policies {
 		policy := as[admissionregistrationv1.ValidatingAdmissionPolicy](w.T, obj.Object)
 		where := w.where + ": " + policy.Name
@@ -119,7 +119,7 @@ func (w wiring) checkPolicies(deployments ...*appsv1.Deployment) {
 // accountsOf are the components whose accounts a policy tells from others.
 func accountsOf(policy string) []string {
 	switch {
-	case strings.HasSuffix(policy, "-fence"), strings.HasSuffix(policy, "-fence-kinds"):
+	case strings.HasSuffix(policy, "-fence"), strings.HasSuffix(policy, "-fence-kinds"), strings.HasSuffix(policy, "-fence-workloads"):
 		return []string{"controllers", "webhook"}
 	case strings.HasSuffix(policy, "-identity"), strings.HasSuffix(policy, "-warnings") && !strings.HasSuffix(policy, "-workload-warnings"):
 		return []string{"controllers"}

@@ -105,11 +105,14 @@ func (s *stage) empty() {
 func (s *stage) orderly() {
 	s.Helper()
 	for _, e := range s.b.Ledger(testbroker.Filter{Complaints: true}).Entries {
+		if e.Method == "PRI" {
+			continue // another test's etcd is gone, and its API server still looks for it on what is our port now
+		}
 		assert.Empty(s, slices.DeleteFunc(e.Complaints, s.excused), "what the broker complains of: %s %s", e.Method, e.Path)
 	}
 	things := map[string]*thing{}
 	for _, e := range s.b.Ledger(testbroker.Filter{}).Entries {
-		if e.Method == http.MethodGet {
+		if e.Method == http.MethodGet || e.Method == "PRI" {
 			continue
 		}
 		id := e.InstanceID + "/" + e.BindingID
