@@ -47,7 +47,7 @@ func (w *world) forgetful() {
 	w.fake.set(func() { w.fake.catalog.Services[0].BindingsRetrievable = false })
 }
 
-func TestADeletedSecretIsBackWithinTwoSeconds(t *testing.T) {
+func TestADeletedSecretIsBackAtOnce(t *testing.T) {
 	w := newWorld(t)
 	b, s := w.bound(nil)
 	for _, name := range []string{b.Status.Binding.Name, b.Status.EnvSecretName} {
@@ -55,7 +55,7 @@ func TestADeletedSecretIsBackWithinTwoSeconds(t *testing.T) {
 		require.NoError(t, w.Delete(t.Context(), was.DeepCopy()))
 		start := time.Now()
 		is := &corev1.Secret{ObjectMeta: metav1.ObjectMeta{Name: name, Namespace: w.namespace}}
-		require.Eventually(t, func() bool { return !w.refresh(is) && is.UID != was.UID }, 2*time.Second, 10*time.Millisecond, "%s is not back", name)
+		w.eventually(name+" is back", func() bool { return !w.refresh(is) && is.UID != was.UID })
 		t.Logf("Secret %s was back after %s", name, time.Since(start).Round(time.Millisecond))
 		assert.Equal(t, was.Data, is.Data)
 	}
