@@ -21,6 +21,10 @@ import (
 // repairRetry is how long a repair waits after a failure.
 const repairRetry = 30 * time.Second
 
+// storeRetry is how long it waits where only a write failed: somebody may have
+// touched the Secret in that very moment.
+const storeRetry = time.Second
+
 // damage is what is wrong with a binding's Secrets.
 type damage struct {
 	// kind is ReasonSecretLost, ReasonSecretEdited, ReasonSourceChanged, or
@@ -171,7 +175,7 @@ func (b *binding) restore(ctx context.Context, harm *damage) (done bool, after t
 		return false, 0, nil
 	}
 	if b.r.repairs.waiting(b.UID, b.r.Clock.Now()) {
-		return true, repairRetry, nil
+		return true, storeRetry, nil
 	}
 	place, wait, _ := b.r.Calls.reserve(b.at, b.ServiceBinding, &b.r.waker)
 	if place == nil {
@@ -188,15 +192,15 @@ func (b *binding) fetch(ctx context.Context, harm *damage) (time.Duration, error
 	p := b.sent()
 	got, err := b.client.GetBinding(ctx, &osb.GetBindingRequest{
 		InstanceID: p.InstanceExternalID, BindingID: b.Status.ExternalID, ServiceID: p.ServiceExternalID, PlanID: p.PlanExternalID})
+	after := repairRetry
 	if err == nil {
-		err = b.store(ctx, got.BindingData)
+		after, err = storeRetry, b.store(ctx, got.BindingData)
 	}
-	after := time.Duration(0)
 	if err != nil {
-		after = repairRetry
-		b.r.repairs.failed(b.UID, b.r.Clock.Now().Add(repairRetry))
+		b.r.repairs.failed(b.UID, b.r.Clock.Now().Add(after))
 		b.suffer(harm, fmt.Sprintf("%s It could not be restored, which is tried again by itself: %s.", sentenceOf(harm), briefly(err)), true)
 	} else {
+		after = 0
 		b.r.repairs.forget(b.UID)
 		b.record()
 		b.recovered()
