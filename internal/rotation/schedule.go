@@ -125,6 +125,6 @@ func jitter(seed string, most time.Duration) time.Duration {
 		return 0
 	}
 	h := fnv.New64a()
-	_, _ = h.Write([]byte(seed)) // a hash takes all
+	_, _ = h.Write([]byte(seed))                   // a hash takes all
 	return time.Duration(h.Sum64() % uint64(most)) //nolint:gosec // less than most, which is a Duration
 }
