@@ -2,6 +2,7 @@ package controllers
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -186,6 +187,10 @@ func (r *BrokerReconciler) each(ctx context.Context, b broker, changes []change,
 
 // write carries out one change of a class or a plan that is offered.
 func (r *BrokerReconciler) write(ctx context.Context, b broker, c change) (*v1beta1.SkippedEntry, error) {
+	if n := c.want.size(); n > maxEntry {
+		left := c.want.skipped(fmt.Sprintf("it has %d KiB, and %d are the most that fit into this cluster; pictures in its metadata should be links", n>>10, maxEntry>>10))
+		return &left, nil
+	}
 	if c.have.Object == nil {
 		return r.create(ctx, b, c.want)
 	}
@@ -221,6 +226,19 @@ func (e catalogEntry) refused(err error, verb string) (*v1beta1.SkippedEntry, er
 		return &s, nil
 	}
 	return nil, failedWrite(verb, e, err)
+}
+
+// maxEntry is how large a class or a plan may be, in bytes of JSON. etcd refuses 1.5
+// MiB, with an error that looks like a fault of the server.
+const maxEntry = 1 << 20
+
+// size is how many bytes an entry has as JSON.
+func (e catalogEntry) size() int {
+	raw, err := json.Marshal(e.Object)
+	if err != nil {
+		return 0 // the API server says it better
+	}
+	return len(raw)
 }
 
 // failedWrite adds to an error of a write what was written.
