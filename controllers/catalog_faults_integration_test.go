@@ -110,7 +110,7 @@ func TestManyIDsOfAnotherBrokerAreOfferedWhenItGoes(t *testing.T) {
 		}
 	})
 	w.listed()
-	second := w.suite.world(t)
+	second := w.world(t)
 	second.fake.set(func() { second.fake.catalog = w.fake.catalog })
 	second.listed()
 	assert.EqualValues(t, many, second.broker.Status.SkippedCount, "a class is said once, with its plans")

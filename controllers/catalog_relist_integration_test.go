@@ -46,6 +46,7 @@ func (f *fetches) all() ([]time.Time, []string) {
 }
 
 func TestWhatHasACatalogFetched(t *testing.T) {
+	t.Parallel()
 	for name, change := range map[string]func(*world){
 		"relistRequests is raised": func(w *world) { w.edit(w.broker, func() { w.broker.Spec.RelistRequests++ }) },
 		"the annotation reconcile gets a new value": func(w *world) {
@@ -66,7 +67,7 @@ func TestWhatHasACatalogFetched(t *testing.T) {
 			f := w.fetches()
 			w.listed()
 			// Another broker's second fetch by the clock shows that this one has none.
-			other := w.suite.world(t)
+			other := w.world(t)
 			other.broker.Spec.RelistDuration = &metav1.Duration{Duration: time.Second}
 			g := other.fetches()
 			other.listed()

@@ -98,6 +98,7 @@ func told(w *world, all []client.Object) map[string]string {
 
 // The life of a catalog, for both kinds of brokers alike.
 func TestTheCatalogOfEitherKindOfBroker(t *testing.T) {
+	t.Parallel()
 	for name, of := range map[string]func(*world) scope{"ClusterServiceBroker": clusterScope, "ServiceBroker": namespacedScope} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -150,6 +151,24 @@ func TestTheCatalogOfEitherKindOfBroker(t *testing.T) {
 			assert.Zero(t, instances)
 		})
 	}
+}
+
+// The mark may come to the controllers later than the news that nobody uses it.
+func TestAnEntryThatIsMarkedLateGoesToo(t *testing.T) {
+	w := newWorld(t)
+	w.listed()
+	w.eventually("the large plan is marked, and goes", func() bool {
+		plan := &v1beta1.ClusterServicePlan{ObjectMeta: metav1.ObjectMeta{Name: w.fake.name + "-large"}}
+		if w.refresh(plan) {
+			return true
+		}
+		if !plan.Status.RemovedFromBrokerCatalog {
+			plan.Status.RemovedFromBrokerCatalog = true
+			require.NoError(t, client.IgnoreNotFound(w.Status().Update(t.Context(), plan)))
+		}
+		return false
+	})
+	assert.Equal(t, 1, w.fake.count("GET catalog"))
 }
 
 // Instances of a purged broker remember it, and find it again.

@@ -177,6 +177,8 @@ func (s setup) brokers(kind string, r *BrokerReconciler) error {
 		Watches(&v1beta1.ServiceInstance{}, handler.EnqueueRequestsFromMapFunc(brokerOfInstance(kind)), builder.WithPredicates(lettingGo())).
 		Watches(newBroker(kind).newClass(offeredClass{}).Object, s.freedName(r, list), onDelete()).
 		Watches(newBroker(kind).newPlan(offeredPlan{}).Object, s.freedName(r, list), onDelete()).
+		Watches(newBroker(kind).newClass(offeredClass{}).Object, brokerOfEntry(), onRemoval()).
+		Watches(newBroker(kind).newPlan(offeredPlan{}).Object, brokerOfEntry(), onRemoval()).
 		WatchesRawSource(r.waker.source()).
 		WithOptions(s.options()).Complete(r)
 }
