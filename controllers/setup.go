@@ -138,7 +138,7 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	}
 	if err := s.bindings(&BindingReconciler{
 		Engine: engine, Ours: mgr.GetCache(), Live: mgr.GetAPIReader(),
-		Rotations: rate.NewLimiter(rate.Limit(float64(max(1, o.RotationRate))/60), max(1, o.RotationRate)),
+		Rotations: newPace(max(1, o.RotationRate), time.Minute),
 	}); err != nil {
 		return fmt.Errorf("set up bindings: %w", err)
 	}
