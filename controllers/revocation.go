@@ -63,6 +63,15 @@ func (b *binding) revocable(ctx context.Context) (t target, after time.Duration,
 			v = rotation.Verdict{InUse: true, Wait: rotation.Recheck}
 		}
 		if v.Revoke {
+			// An outcome that was lost may have left them in a Secret.
+			stored, err := b.stores(ctx, old.ExternalID)
+			if err != nil {
+				return nil, 0, err
+			}
+			if stored {
+				after = soonest(after, rotation.Recheck)
+				continue
+			}
 			if v.Forced {
 				b.r.tell(b.ServiceBinding, v1beta1.ActionUnbind, &lifecycle.Event{Warning: true, Reason: v1beta1.ReasonOldCredentialInUse,
 					Note: "Old credentials are revoked although they are used, because spec.rotation.maxOverlap is over: " + listed(having) + "."})

@@ -165,6 +165,8 @@ type successor struct {
 	// held: the Secrets hold its credentials already, because a process ended before
 	// it could say so. moved: the spec asks for something else by now.
 	held, moved bool
+	// kept: they are kept like old ones.
+	kept bool
 	// pause is how long to wait after a failure, if not rotationRetry.
 	pause time.Duration
 }
@@ -228,11 +230,11 @@ func (s *successor) call(ctx context.Context, op *v1beta1.Operation) lifecycle.R
 	}
 	s.storeAs = s.id
 	if s.held && s.moved {
-		return s.rescue(ctx, op, lifecycle.Reply{Err: lostSwap()})
+		return s.rescue(ctx, op, nil)
 	}
 	reply := s.bind(ctx, op, s.swapSecrets)
 	if s.held && reply.Err != nil && !osb.IsKind(reply.Err, osb.KindCanceled) {
-		return s.rescue(ctx, op, reply)
+		return s.rescue(ctx, op, reply.Err)
 	}
 	return reply
 }
@@ -253,15 +255,22 @@ func (s *successor) poll(ctx context.Context, op *v1beta1.Operation, planID stri
 	s.storeAs = s.id
 	p := s.pollFor(ctx, op, planID, s.swapSecrets)
 	failed := p.Err != nil && !osb.IsKind(p.Err, osb.KindCanceled) || p.State == osb.StateFailed
-	if op.Action == v1beta1.ActionBind && s.held && failed && s.rescue(ctx, op, lifecycle.Reply{Err: p.Err}).Existed {
-		return lifecycle.Progress{State: osb.StateSucceeded}
+	if op.Action != v1beta1.ActionBind || !s.held || !failed {
+		return p
 	}
-	return p
+	if r := s.rescue(ctx, op, p.Err); r.Err != nil {
+		return lifecycle.Progress{Err: r.Err}
+	}
+	return lifecycle.Progress{State: osb.StateSucceeded}
 }
 
-func (s *successor) settle(_ *v1beta1.Operation, o lifecycle.Outcome) {
+func (s *successor) settle(op *v1beta1.Operation, o lifecycle.Outcome) {
 	if o.Exists {
 		s.swap(o.ExternalID)
+		return
+	}
+	if s.kept {
+		s.keepOld(op.ExternalID)
 		return
 	}
 	s.id = o.ExternalID

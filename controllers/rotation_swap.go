@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/svc-cat/catalog/api/v1beta1"
 	"github.com/svc-cat/catalog/internal/lifecycle"
+	"github.com/svc-cat/catalog/internal/rotation"
 	"github.com/svc-cat/catalog/osb"
 )
 
@@ -69,8 +71,9 @@ func (s *successor) putBack(ctx context.Context, name string, was *corev1.Secret
 // A process may end after it stored a successor's credentials and before it saved
 // that. The request is repeated then, and all is well. But if it cannot be repeated,
 // because the spec asks for something else by now or the broker refuses, what is
-// stored must not be taken back at the broker: applications have it already. It
-// counts as swapped in.
+// stored must not be taken back at the broker: applications have it already. It is
+// fetched and swapped in; or, where that cannot be, kept like old credentials, until
+// yet others have taken its place.
 
 // findStored notes whether the Secrets hold the successor's credentials. Then the
 // wish stays what it was.
@@ -79,13 +82,9 @@ func (s *successor) findStored(ctx context.Context, f *lifecycle.Facts) error {
 	if op == nil || op.Action != v1beta1.ActionBind || f.Deleting {
 		return nil
 	}
-	m := secretMetadata()
-	err := s.r.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: s.EffectiveSecretName()}, m)
-	if err != nil {
-		return client.IgnoreNotFound(err)
-	}
-	if s.held = s.owns(m) && m.Annotations[v1beta1.AnnotationBindingID] == s.id; !s.held || f.Wish == nil {
-		return nil
+	var err error
+	if s.held, err = s.stores(ctx, s.id); err != nil || !s.held || f.Wish == nil {
+		return err
 	}
 	w := f.Wish
 	s.moved = w.ServiceID != op.ServiceID || w.PlanID != op.PlanID || w.Checksum != op.ParameterChecksum
@@ -93,52 +92,54 @@ func (s *successor) findStored(ctx context.Context, f *lifecycle.Facts) error {
 	return nil
 }
 
-// lostSwap is the state of a request that is not repeated: it was carried out, and
-// its answer is lost.
-func lostSwap() error {
-	return &osb.Error{Operation: osb.OpBind, Kind: osb.KindUnavailable, Lost: true,
-		Err: errors.New("the credentials are stored, but not recorded, and the request for them cannot be repeated")}
-}
-
-// rescue takes what is stored for swapped in, after a request that came to reply.
-func (s *successor) rescue(ctx context.Context, op *v1beta1.Operation, reply lifecycle.Reply) lifecycle.Reply {
-	if s.retrievable() {
-		got, err := s.get(ctx, op)
-		switch {
-		case err == nil && s.swapSecrets(ctx, got.BindingData) == nil:
-			return lifecycle.Reply{Existed: true}
-		case osb.IsKind(err, osb.KindNotFound), osb.IsKind(err, osb.KindGone):
-			if reply.Err == nil || s.moved { // what is stored is dead, and the next try makes the rest so
-				return lifecycle.Reply{Err: &osb.Error{Operation: osb.OpBind, Kind: osb.KindUnavailable, Lost: true, OrphanMitigation: true, Err: err}}
-			}
-			return reply
-		}
-	}
-	secrets, err := s.bothStored(ctx)
-	if err != nil {
-		// Half of it is stored, so it is neither in force nor to be taken back.
-		return lifecycle.Reply{Err: &osb.Error{Operation: osb.OpBind, Kind: osb.KindUnavailable, Lost: true, Err: halfStored{err}}}
-	}
-	// How long they live is not known: they are renewed soon.
-	soon := s.r.Clock.Now()
-	s.stored = stored{done: true, secrets: secrets, sources: s.Status.SecretSources,
-		given: osb.BindingData{Metadata: &osb.BindingMetadata{RenewBefore: &soon}}}
-	return lifecycle.Reply{Existed: true}
-}
-
-// bothStored are the versions of both Secrets, if both hold the successor's credentials.
-func (s *successor) bothStored(ctx context.Context) ([]v1beta1.StoredSecret, error) {
-	var all stored
-	name := s.EffectiveSecretName()
+// stores says whether one of the Secrets holds the credentials of an id.
+func (b *binding) stores(ctx context.Context, id string) (bool, error) {
+	name := b.EffectiveSecretName()
 	for _, n := range []string{name, v1beta1.EnvSecretName(name)} {
-		secret := &corev1.Secret{}
-		if err := s.r.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: n}, secret); err != nil {
-			return nil, errors.New(briefly(err))
+		m := secretMetadata()
+		err := b.r.Get(ctx, client.ObjectKey{Namespace: b.Namespace, Name: n}, m)
+		if client.IgnoreNotFound(err) != nil {
+			return false, fmt.Errorf("look at Secret %q: %w", n, err)
 		}
-		if !s.owns(secret) || secret.Annotations[v1beta1.AnnotationBindingID] != s.id {
-			return nil, fmt.Errorf("the Secret %q still holds the credentials before", n)
+		if err == nil && m.Annotations[v1beta1.AnnotationBindingID] == id && b.owns(m) {
+			return true, nil
 		}
-		all.add(secret)
 	}
-	return all.secrets, nil
+	return false, nil
+}
+
+// rescue is what a request for credentials comes to that are stored already, after
+// the broker gave err for it, or nil if it was not made.
+func (s *successor) rescue(ctx context.Context, op *v1beta1.Operation, err error) lifecycle.Reply {
+	lost := &osb.Error{Operation: osb.OpBind, Kind: osb.KindUnavailable, Lost: true, Err: errors.New("the credentials are stored already, but the request for them cannot be repeated")}
+	if s.retrievable() {
+		got, getErr := s.get(ctx, op)
+		switch {
+		case getErr == nil && s.swapSecrets(ctx, got.BindingData) == nil:
+			return lifecycle.Reply{Existed: true}
+		case osb.IsKind(getErr, osb.KindNotFound), osb.IsKind(getErr, osb.KindGone):
+			lost.OrphanMitigation = true // what is stored is dead: it may as well be removed
+			return lifecycle.Reply{Err: lost}
+		}
+	}
+	refused := osb.IsKind(err, osb.KindConflict)
+	if e := osb.AsError(err); e != nil {
+		refused = refused || e.Actor() == osb.ActorUser
+	}
+	s.kept = err == nil || refused || op.Failures >= rotationTries
+	if err != nil {
+		lost.Err = err
+	}
+	return lifecycle.Reply{Err: lost}
+}
+
+// keepOld counts what is stored among the old credentials; a rotation that is due
+// still replaces it.
+func (s *successor) keepOld(id string) {
+	if s.Status.Rotation == nil {
+		s.Status.Rotation = &v1beta1.RotationStatus{}
+	}
+	r := s.Status.Rotation
+	r.Predecessors = append(r.Predecessors, rotation.Replaced(id, rotation.PolicyOf(s.Spec.Rotation), time.Time{}, s.r.Clock.Now()))
+	s.Status.Operation, s.Status.InProgressProperties = nil, nil
 }
