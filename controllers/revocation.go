@@ -88,7 +88,7 @@ func (b *binding) revocable(ctx context.Context) (t target, after time.Duration,
 // long enough to be read.
 func (b *binding) warned(pods []string, now time.Time) bool {
 	c := apimeta.FindStatusCondition(b.Status.Conditions, v1beta1.ConditionOldCredentialInUse)
-	if c == nil || c.Status != metav1.ConditionTrue || now.Sub(c.LastTransitionTime.Time) < rotation.Recheck {
+	if c == nil || c.Status != metav1.ConditionTrue || now.Sub(c.LastTransitionTime.Time) < rotation.Notice {
 		return false
 	}
 	named := strings.FieldsFunc(c.Message, func(r rune) bool { return r == ' ' || r == ',' })

@@ -11,6 +11,11 @@ import (
 // Recheck is how often it is looked whether old credentials are still used.
 const Recheck = time.Minute
 
+// Notice is how long before they are cut off at the least those are named who use old
+// credentials. In the normal course they are when half of the overlap is over, which
+// is no later.
+const Notice = MinOverlap / 2
+
 // Skew is by how much the clocks of a broker and of the cluster may differ: what
 // has expired by ours may still let somebody in for so long.
 const Skew = 5 * time.Minute
