@@ -40,22 +40,12 @@ const urgent = time.Hour
 // turn is whose turn it is: the binding's own (nil), its successor's or that of a
 // predecessor. after is when to look again for that alone.
 func (b *binding) turn(ctx context.Context) (t target, after time.Duration, err error) {
-	ids, err := parseGenerations(b.Annotations[v1beta1.AnnotationCredentialIDs])
-	if err != nil {
+	if held, err := b.readIDs(); held || err != nil {
 		return nil, 0, err
 	}
-	if ids.Next == b.Status.ExternalID || b.predecessor(ids.Next) != nil {
-		ids.Next = "" // it is in force by now, and the annotation not yet up to date
-	}
-	b.ids = ids
-	b.inForceIsNotOld()
 	deleting := !b.DeletionTimestamp.IsZero()
-	if b.Annotations[v1beta1.AnnotationPaused] == annotationOn || deleting && b.Annotations[v1beta1.AnnotationPurge] == annotationOn {
-		return nil, 0, nil
-	}
 	t = b.begun(deleting)
-	aside := b.aside()
-	if !aside {
+	if !b.aside() {
 		if t != nil || deleting || b.Status.Operation != nil || b.Status.Binding == nil {
 			return t, 0, nil
 		}
@@ -71,13 +61,31 @@ func (b *binding) turn(ctx context.Context) (t target, after time.Duration, err 
 		b.ids.Next = "" // what was not asked for yet never will be
 		return t, soonest(after, next), nil
 	}
-	if aside {
-		b.Status.Operation = nil
-	}
+	return b.succeed(), 0, nil
+}
+
+// succeed begins a successor, or goes on with one.
+func (b *binding) succeed() *successor {
+	b.Status.Operation = nil // at most one that is put off
 	if b.ids.Next == "" {
 		b.ids.Next = uuid.NewString()
 	}
-	return &successor{binding: b, id: b.ids.Next}, 0, nil
+	return &successor{binding: b, id: b.ids.Next}
+}
+
+// readIDs takes in the annotation, and whether the binding is left to itself.
+func (b *binding) readIDs() (held bool, err error) {
+	ids, err := parseGenerations(b.Annotations[v1beta1.AnnotationCredentialIDs])
+	if err != nil {
+		return false, err
+	}
+	if ids.Next == b.Status.ExternalID || b.predecessor(ids.Next) != nil {
+		ids.Next = "" // it is in force by now, and the annotation not yet up to date
+	}
+	b.ids = ids
+	b.inForceIsNotOld()
+	purged := !b.DeletionTimestamp.IsZero() && b.Annotations[v1beta1.AnnotationPurge] == annotationOn
+	return purged || b.Annotations[v1beta1.AnnotationPaused] == annotationOn, nil
 }
 
 // begun is what has an operation open, or must go before the binding itself goes.

@@ -201,7 +201,9 @@ func (s *stage) live(when string) {
 func (s *stage) recovers(when string, m meanwhile) {
 	s.Helper()
 	if m.name == "it is paused for a while" {
-		time.Sleep(50 * time.Millisecond) // long enough for a pass
+		s.await(when+": it rests", func() bool {
+			return !s.refresh(s.sb) && condition(s.sb.Status.Conditions, v1beta1.ConditionReady).Reason == v1beta1.ReasonPaused
+		})
 		s.pause("false")
 	}
 	s.await(when+": it ends", func() bool {

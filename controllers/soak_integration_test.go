@@ -185,7 +185,9 @@ func (s *soak) used(binding string, p v1beta1.Predecessor) bool {
 func (s *soak) settle() {
 	s.Helper()
 	deadline, quiet, seen := time.Now().Add(30*time.Second), time.Now(), ""
-	for {
+	tick := time.NewTicker(25 * time.Millisecond)
+	defer tick.Stop()
+	for ; ; <-tick.C {
 		idle := s.idle()
 		due, versions := 0, ""
 		for _, b := range idle {
@@ -202,7 +204,6 @@ func (s *soak) settle() {
 			return
 		}
 		require.True(s, time.Now().Before(deadline), "%d of %d are idle at %s", len(idle), soakBindings, s.clock.Now())
-		time.Sleep(25 * time.Millisecond)
 	}
 }
 
