@@ -38,7 +38,7 @@ type damage struct {
 // what they hold comes from the broker again, where it gives credentials again. done
 // ends the pass.
 func (b *binding) keep(ctx context.Context) (done bool, after time.Duration, err error) {
-	if b.Status.Binding == nil || !b.DeletionTimestamp.IsZero() || b.Status.Operation != nil || b.Annotations[v1beta1.AnnotationPaused] == annotationOn {
+	if b.Status.Binding == nil || !b.DeletionTimestamp.IsZero() || b.Status.Operation != nil && !b.aside() || b.Annotations[v1beta1.AnnotationPaused] == annotationOn {
 		return false, 0, nil
 	}
 	if b.r.Calls.hold(b.ServiceBinding) {

@@ -51,11 +51,13 @@ func leftOutMessage(leftOut, ofEnv []string) string {
 	return strings.Join(m, " ")
 }
 
+// mostListed is how many names a message has room for.
+const mostListed = 20
+
 // listed is the beginning of a list.
 func listed(keys []string) string {
-	const most = 20
-	if len(keys) > most {
-		return fmt.Sprintf("%s and %d more", strings.Join(keys[:most], ", "), len(keys)-most)
+	if len(keys) > mostListed {
+		return fmt.Sprintf("%s and %d more", strings.Join(keys[:mostListed], ", "), len(keys)-mostListed)
 	}
 	return strings.Join(keys, ", ")
 }

@@ -72,9 +72,16 @@ func TestGenerationsSurviveALostStatus(t *testing.T) {
 	assert.Equal(t, "b3", g.Next)
 	restored := &v1beta1.ServiceBinding{Spec: v1beta1.ServiceBindingSpec{ExternalID: "b0", ExternalIDOrigin: v1beta1.ExternalIDGiven}}
 	g.restore(restored)
-	want := b.Status
+	want := b.Status.DeepCopy()
 	want.ExternalIDOrigin = v1beta1.ExternalIDGenerated
-	assert.Equal(t, want, restored.Status, "a successor's id is one that we made")
+	never := metav1.NewTime(longAgo())
+	want.Rotation.Predecessors = append(want.Rotation.Predecessors, v1beta1.Predecessor{ExternalID: "b3", ReplacedAt: never, RevokeAfter: never})
+	assert.Equal(t, *want, restored.Status, "a successor's id is one that we made; what was being made then is revoked")
+
+	g.Old, g.Next = append(g.Old, oldGeneration{ID: "b2"}), "b2"
+	restored.Status = v1beta1.ServiceBindingStatus{}
+	g.restore(restored)
+	assert.Equal(t, b.Status.Rotation.Predecessors, restored.Status.Rotation.Predecessors, "what is in force is not old")
 
 	g, err = parseGenerations("")
 	assert.NoError(t, err)

@@ -3,6 +3,7 @@ package controllers
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -80,11 +81,16 @@ func (g generations) restore(b *v1beta1.ServiceBinding) {
 	if s.ExternalIDOrigin = b.Spec.ExternalIDOrigin; g.InForce != b.Spec.ExternalID {
 		s.ExternalIDOrigin = v1beta1.ExternalIDGenerated
 	}
-	if g.Generation == 0 && len(g.Old) == 0 {
+	old := slices.DeleteFunc(slices.Clone(g.Old), func(o oldGeneration) bool { return o.ID == g.InForce })
+	if g.Next != "" && g.Next != g.InForce {
+		// Whether it was ever asked for is not known any more; nobody got it before.
+		old = append(old, oldGeneration{ID: g.Next, ReplacedAt: longAgo(), RevokeAfter: longAgo()})
+	}
+	if g.Generation == 0 && len(old) == 0 {
 		return
 	}
 	s.Rotation = &v1beta1.RotationStatus{Generation: g.Generation, Handled: b.Annotations[v1beta1.AnnotationRotate]}
-	for _, o := range g.Old {
+	for _, o := range old {
 		p := v1beta1.Predecessor{ExternalID: o.ID, ReplacedAt: metav1.NewTime(o.ReplacedAt), RevokeAfter: metav1.NewTime(o.RevokeAfter)}
 		if o.ExpiresAt != nil {
 			p.ExpiresAt = new(metav1.NewTime(*o.ExpiresAt))
@@ -92,3 +98,6 @@ func (g generations) restore(b *v1beta1.ServiceBinding) {
 		s.Rotation.Predecessors = append(s.Rotation.Predecessors, p)
 	}
 }
+
+// longAgo is before any container was started.
+func longAgo() time.Time { return time.Unix(0, 0).UTC() }

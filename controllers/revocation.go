@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
+	apimeta "k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"sigs.k8s.io/controller-runtime/pkg/client"
 
@@ -41,22 +43,35 @@ func (b *binding) revocable(ctx context.Context) (t target, after time.Duration,
 		b.note(v1beta1.ConditionOldCredentialInUse, "", "")
 		return nil, 0, nil
 	}
-	now := b.r.Clock.Now()
+	now, policy := b.r.Clock.Now(), rotation.PolicyOf(b.Spec.Rotation)
 	var pods *corev1.PodList
 	var users []string
 	for n := range r.Predecessors {
 		old := &r.Predecessors[n]
 		var having []string
-		if !now.Before(old.RevokeAfter.Time) {
+		v := rotation.Revoke(policy, *old, true, now)
+		if v.Look || v.InUse || v.Revoke {
 			if pods == nil {
 				if pods, err = b.pods(ctx); err != nil {
 					return nil, 0, err
 				}
 			}
 			having = envUsers(pods.Items, b.Name, old.ReplacedAt.Time)
+			v = rotation.Revoke(policy, *old, len(having) > 0, now)
 		}
-		v := rotation.Revoke(rotation.PolicyOf(b.Spec.Rotation), *old, len(having) > 0, now)
+		if v.Forced && !b.warned(having, now) {
+			v = rotation.Verdict{InUse: true, Wait: rotation.Recheck}
+		}
 		if v.Revoke {
+			// An outcome that was lost may have left them in a Secret.
+			stored, err := b.stores(ctx, old.ExternalID)
+			if err != nil {
+				return nil, 0, err
+			}
+			if stored {
+				after = soonest(after, rotation.Recheck)
+				continue
+			}
 			if v.Forced {
 				b.r.tell(b.ServiceBinding, v1beta1.ActionUnbind, &lifecycle.Event{Warning: true, Reason: v1beta1.ReasonOldCredentialInUse,
 					Note: "Old credentials are revoked although they are used, because spec.rotation.maxOverlap is over: " + listed(having) + "."})
@@ -69,6 +84,25 @@ func (b *binding) revocable(ctx context.Context) (t target, after time.Duration,
 	return nil, after, nil
 }
 
+// warned says whether the condition has named those who are about to be cut off, for
+// long enough to be read.
+func (b *binding) warned(pods []string, now time.Time) bool {
+	c := apimeta.FindStatusCondition(b.Status.Conditions, v1beta1.ConditionOldCredentialInUse)
+	if c == nil || c.Status != metav1.ConditionTrue || now.Sub(c.LastTransitionTime.Time) < rotation.Notice {
+		return false
+	}
+	named := strings.FieldsFunc(c.Message, func(r rune) bool { return r == ' ' || r == ',' })
+	if len(pods) > mostListed {
+		pods = pods[:mostListed]
+	}
+	for n := range pods {
+		if !slices.ContainsFunc(named, func(word string) bool { return strings.TrimSuffix(word, ".") == pods[n] }) {
+			return slices.Contains(named, "more") // one of those that the list has no room for
+		}
+	}
+	return true
+}
+
 // pods are those of the namespace that have credentials, read live.
 func (b *binding) pods(ctx context.Context) (*corev1.PodList, error) {
 	pods := &corev1.PodList{}
@@ -78,12 +112,16 @@ func (b *binding) pods(ctx context.Context) (*corev1.PodList, error) {
 	return pods, nil
 }
 
+// noteUsers names those who have old credentials in their environment.
 func (b *binding) noteUsers(pods []string) {
 	slices.Sort(pods)
 	pods = slices.Compact(pods)
 	message := ""
 	if len(pods) > 0 {
-		message = fmt.Sprintf("Old credentials stay valid, because containers have them in their environment: Pods %s. Restart them; then the old credentials are revoked by themselves.", listed(pods))
+		message = fmt.Sprintf("Containers have old credentials in their environment: Pods %s. Restart them; then the old credentials are revoked by themselves, when the overlap is over.", listed(pods))
+		if o := rotation.PolicyOf(b.Spec.Rotation).MaxOverlap; o > 0 {
+			message += fmt.Sprintf(" They are revoked in any case %s after they were replaced (spec.rotation.maxOverlap).", o)
+		}
 	}
 	b.note(v1beta1.ConditionOldCredentialInUse, v1beta1.ReasonOldCredentialInUse, message)
 }
@@ -101,14 +139,14 @@ func (p *predecessor) observe(ctx context.Context) (lifecycle.Facts, error) {
 }
 
 func (p *predecessor) begin(op *v1beta1.Operation) state {
-	working := p.Status.CurrentOperation
+	working, since := p.Status.CurrentOperation, p.Status.OperationStartTime
 	st := p.binding.begin(op)
-	p.Status.CurrentOperation = working
+	p.Status.CurrentOperation, p.Status.OperationStartTime = working, since
 	return p.shown(st)
 }
 
 func (p *predecessor) shown(st state) state {
-	return p.shownBeside(st, "The credentials are stored. Old ones are being revoked.")
+	return p.shownBeside(st, " Old ones are being revoked.")
 }
 
 func (p *predecessor) call(ctx context.Context, op *v1beta1.Operation) lifecycle.Reply {

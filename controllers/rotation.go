@@ -1,12 +1,13 @@
 package controllers
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
-	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	ctrl "sigs.k8s.io/controller-runtime"
 	"sigs.k8s.io/controller-runtime/pkg/client"
@@ -25,42 +26,66 @@ import (
 // rotationRetry is how long a rotation waits that the broker refused for good.
 const rotationRetry = time.Hour
 
+// A rotation that the broker does not carry out, without refusing it, is put off
+// for rotationPause after rotationTries, so that what else is to be done for the
+// binding does not wait for it.
+const (
+	rotationTries = 5
+	rotationPause = 5 * time.Minute
+)
+
 // urgent is how long before their end credentials are renewed whatever else waits.
 const urgent = time.Hour
 
 // turn is whose turn it is: the binding's own (nil), its successor's or that of a
 // predecessor. after is when to look again for that alone.
 func (b *binding) turn(ctx context.Context) (t target, after time.Duration, err error) {
-	ids, err := parseGenerations(b.Annotations[v1beta1.AnnotationCredentialIDs])
-	if err != nil {
+	if held, err := b.readIDs(); held || err != nil {
 		return nil, 0, err
 	}
-	if ids.Next == b.Status.ExternalID || b.predecessor(ids.Next) != nil {
-		ids.Next = "" // it is in force by now, and the annotation not yet up to date
-	}
-	b.ids = ids
 	deleting := !b.DeletionTimestamp.IsZero()
-	if b.Annotations[v1beta1.AnnotationPaused] == annotationOn || deleting && b.Annotations[v1beta1.AnnotationPurge] == annotationOn {
-		return nil, 0, nil
-	}
-	if t := b.begun(deleting); t != nil || deleting || b.Status.Operation != nil || b.Status.Binding == nil {
-		return t, 0, nil
-	}
-	old, after, err := b.revocable(ctx)
-	if old != nil || err != nil {
-		return old, after, err
+	t = b.begun(deleting)
+	if !b.aside() {
+		if t != nil || deleting || b.Status.Operation != nil || b.Status.Binding == nil {
+			return t, 0, nil
+		}
+		if t, after, err = b.revocable(ctx); t != nil || err != nil {
+			return t, after, err
+		}
 	}
 	due, next := b.dueForRotation()
 	if b.fresh && !due {
 		due, next = b.dueAfresh()
 	}
 	if !due {
-		return nil, soonest(after, next), nil
+		b.ids.Next = "" // what was not asked for yet never will be
+		return t, soonest(after, next), nil
 	}
+	return b.succeed(), 0, nil
+}
+
+// succeed begins a successor, or goes on with one.
+func (b *binding) succeed() *successor {
+	b.Status.Operation = nil // at most one that is put off
 	if b.ids.Next == "" {
 		b.ids.Next = uuid.NewString()
 	}
-	return &successor{binding: b, id: b.ids.Next}, 0, nil
+	return &successor{binding: b, id: b.ids.Next}
+}
+
+// readIDs takes in the annotation, and whether the binding is left to itself.
+func (b *binding) readIDs() (held bool, err error) {
+	ids, err := parseGenerations(b.Annotations[v1beta1.AnnotationCredentialIDs])
+	if err != nil {
+		return false, err
+	}
+	if ids.Next == b.Status.ExternalID || b.predecessor(ids.Next) != nil {
+		ids.Next = "" // it is in force by now, and the annotation not yet up to date
+	}
+	b.ids = ids
+	b.inForceIsNotOld()
+	purged := !b.DeletionTimestamp.IsZero() && b.Annotations[v1beta1.AnnotationPurge] == annotationOn
+	return purged || b.Annotations[v1beta1.AnnotationPaused] == annotationOn, nil
 }
 
 // begun is what has an operation open, or must go before the binding itself goes.
@@ -78,13 +103,36 @@ func (b *binding) begun(deleting bool) target {
 	return nil
 }
 
+// inForceIsNotOld makes sure that what is in force is never revoked as old.
+func (b *binding) inForceIsNotOld() {
+	if r := b.Status.Rotation; r != nil {
+		r.Predecessors = slices.DeleteFunc(r.Predecessors, func(p v1beta1.Predecessor) bool { return p.ExternalID == b.Status.ExternalID })
+	}
+}
+
+// aside says that what is open may be put off, because it is the revocation of old
+// credentials, which the broker refuses or takes long over: they are not forgotten,
+// and what the application needs goes first.
+func (b *binding) aside() bool {
+	op := b.Status.Operation
+	return op != nil && op.Answered && b.DeletionTimestamp.IsZero() && b.predecessor(op.ExternalID) != nil
+}
+
+// pending is the id of a successor that the broker may have heard of, or soon will.
+func (b *binding) pending() string {
+	if op := b.Status.Operation; op != nil && op.ExternalID != b.Status.ExternalID && b.predecessor(op.ExternalID) == nil {
+		return op.ExternalID
+	}
+	return b.ids.Next
+}
+
 // rotate is one pass over the successor or a predecessor of a binding. The ids are
 // on the object before they are used.
 func (b *binding) rotate(ctx context.Context, t target) (ctrl.Result, error) {
 	if b.r.Calls.hold(b.ServiceBinding) {
 		return ctrl.Result{}, nil
 	}
-	next := ""
+	next := b.ids.Next
 	if s, ok := t.(*successor); ok {
 		next = s.id
 	}
@@ -122,6 +170,13 @@ func (b *binding) saveIDs(ctx context.Context, next string) (saved bool, err err
 type successor struct {
 	*binding
 	id string
+	// held: the Secrets hold its credentials already, because a process ended before
+	// it could say so. moved: the spec asks for something else by now.
+	held, moved bool
+	// kept: they are kept like old ones.
+	kept bool
+	// pause is how long to wait after a failure, if not rotationRetry.
+	pause time.Duration
 }
 
 func (s *successor) observe(ctx context.Context) (lifecycle.Facts, error) {
@@ -142,13 +197,17 @@ func (s *successor) observe(ctx context.Context) (lifecycle.Facts, error) {
 	if problem != nil {
 		f.Wish, f.Blocked = nil, problem
 	}
+	if err == nil {
+		err = s.findStored(ctx, &f)
+	}
 	return f, err
 }
 
 func (s *successor) begin(op *v1beta1.Operation) state {
-	ready, working := s.Status.UnbindStatus, s.Status.CurrentOperation
+	was := s.Status.DeepCopy()
 	st := s.binding.begin(op)
-	s.Status.UnbindStatus, s.Status.CurrentOperation, s.Status.OrphanMitigationInProgress = ready, working, false
+	s.Status.UnbindStatus, s.Status.CurrentOperation, s.Status.OrphanMitigationInProgress = was.UnbindStatus, was.CurrentOperation, false
+	s.Status.OperationStartTime = was.OperationStartTime
 	return s.shown(st)
 }
 
@@ -160,87 +219,80 @@ func (b *binding) shownBeside(st state, message string) state {
 	case now.Status != metav1.ConditionTrue && now.Reason == v1beta1.ReasonSecretLost:
 		return state{ready: now.Status, reason: now.Reason, message: now.Message, working: true}
 	}
-	return state{ready: metav1.ConditionTrue, reason: v1beta1.ReasonInjectedBindResult, message: message}
+	if b.Status.Operation == nil {
+		message = ""
+	}
+	return state{ready: metav1.ConditionTrue, reason: v1beta1.ReasonInjectedBindResult, message: "The credentials are stored." + message}
 }
 
 func (s *successor) shown(st state) state {
-	return s.shownBeside(st, "The credentials are stored. New ones are being made.")
+	return s.shownBeside(st, " New ones are being made.")
 }
 
 func (s *successor) call(ctx context.Context, op *v1beta1.Operation) lifecycle.Reply {
 	if op.Action != v1beta1.ActionBind {
 		return s.unbind(ctx, op)
 	}
-	if c := s.found.plan.Spec; c != nil && c.BindingRotatable {
+	if s.rotatable() {
 		s.replaces = s.Status.ExternalID
 	}
 	s.storeAs = s.id
-	return s.bind(ctx, op, s.swapSecrets)
+	if s.held && s.moved {
+		return s.rescue(ctx, op, nil)
+	}
+	reply := s.bind(ctx, op, s.swapSecrets)
+	if s.held && reply.Err != nil && !osb.IsKind(reply.Err, osb.KindCanceled) {
+		return s.rescue(ctx, op, reply.Err)
+	}
+	return reply
+}
+
+// rotatable says whether the broker is told what is replaced (OSB 2.17, P98). What
+// has expired it would refuse, and so it may whatever it has lost: after a refusal
+// new credentials are asked for like first ones.
+func (s *successor) rotatable() bool {
+	plan, r := s.found.plan.Spec, s.Status.Rotation
+	if plan == nil || !plan.BindingRotatable || r != nil && r.RetryTime != nil {
+		return false
+	}
+	end := s.credential().ExpiresAt
+	return end.IsZero() || s.r.Clock.Now().Before(end)
 }
 
 func (s *successor) poll(ctx context.Context, op *v1beta1.Operation, planID string) lifecycle.Progress {
 	s.storeAs = s.id
-	return s.pollFor(ctx, op, planID, s.swapSecrets)
+	p := s.pollFor(ctx, op, planID, s.swapSecrets)
+	failed := p.Err != nil && !osb.IsKind(p.Err, osb.KindCanceled) || p.State == osb.StateFailed
+	if op.Action != v1beta1.ActionBind || !s.held || !failed {
+		return p
+	}
+	if r := s.rescue(ctx, op, p.Err); r.Err != nil {
+		return lifecycle.Progress{Err: r.Err}
+	}
+	return lifecycle.Progress{State: osb.StateSucceeded}
 }
 
-func (s *successor) settle(_ *v1beta1.Operation, o lifecycle.Outcome) {
+func (s *successor) settle(op *v1beta1.Operation, o lifecycle.Outcome) {
 	if o.Exists {
 		s.swap(o.ExternalID)
 		return
 	}
-	s.id = o.ExternalID
-	if o.MayExist || o.Op != nil && !o.Op.Terminal {
+	if s.kept {
+		s.keepOld(op.ExternalID)
 		return
 	}
-	// Refused, or taken back: what is in force stays.
+	s.id = o.ExternalID
+	switch op := o.Op; {
+	case o.MayExist, op != nil && !op.Terminal && op.Failures < rotationTries:
+		return
+	case op != nil && !op.Terminal:
+		s.pause = rotationPause
+	}
+	// Refused, or taken back, or failed too often: what is in force stays.
 	s.Status.Operation, s.Status.InProgressProperties = nil, nil
 	if s.DeletionTimestamp.IsZero() {
 		s.failed(o.Reason, o.Message)
 	}
-}
-
-// halfStored is a swap that neither came to its end nor could be taken back.
-type halfStored struct{ error }
-
-// swapSecrets writes the successor's credentials over those in force, into both
-// Secrets or into none.
-func (s *successor) swapSecrets(ctx context.Context, given osb.BindingData) error {
-	var were []*corev1.Secret
-	name := s.EffectiveSecretName()
-	for _, n := range []string{name, v1beta1.EnvSecretName(name)} {
-		was := &corev1.Secret{}
-		err := s.r.Get(ctx, client.ObjectKey{Namespace: s.Namespace, Name: n}, was)
-		if client.IgnoreNotFound(err) != nil {
-			return fmt.Errorf("read Secret %q: %s", n, briefly(err))
-		}
-		if err == nil {
-			were = append(were, was)
-		}
-	}
-	err := s.store(ctx, given)
-	if err == nil {
-		return nil
-	}
-	for _, was := range were {
-		if backErr := s.putBack(ctx, was); backErr != nil {
-			return halfStored{fmt.Errorf("%w; and what Secret %q held could not be put back: %s", err, was.Name, briefly(backErr))}
-		}
-	}
-	return err
-}
-
-// putBack makes a Secret what it was.
-func (s *successor) putBack(ctx context.Context, was *corev1.Secret) error {
-	now := &corev1.Secret{}
-	if err := s.r.Get(ctx, client.ObjectKeyFromObject(was), now); err != nil {
-		return err
-	}
-	if now.ResourceVersion == was.ResourceVersion || !s.owns(now) {
-		return nil
-	}
-	back := was.DeepCopy()
-	back.ResourceVersion = now.ResourceVersion
-	return s.r.Update(ctx, back)
 }
 
 // swap puts the successor into the place of what was in force.
@@ -269,7 +321,7 @@ func (b *binding) born(now time.Time) {
 	meta := b.stored.given.Metadata
 	r := b.Status.Rotation
 	if r == nil {
-		if b.Spec.Rotation == nil && (meta == nil || meta.ExpiresAt == nil && meta.RenewBefore == nil) {
+		if b.Spec.Rotation == nil && b.Annotations[v1beta1.AnnotationRotate] == "" && (meta == nil || meta.ExpiresAt == nil && meta.RenewBefore == nil) {
 			return
 		}
 		r = &v1beta1.RotationStatus{Handled: b.Annotations[v1beta1.AnnotationRotate]}
@@ -290,8 +342,12 @@ func (s *successor) failed(reason, message string) {
 	if s.Status.Rotation == nil {
 		s.Status.Rotation = &v1beta1.RotationStatus{}
 	}
-	r := s.Status.Rotation
-	r.RetryTime, r.Handled = new(metav1.NewTime(s.r.Clock.Now().Add(rotationRetry))), s.Annotations[v1beta1.AnnotationRotate]
+	r, now := s.Status.Rotation, s.r.Clock.Now()
+	wait := cmp.Or(s.pause, rotationRetry)
+	if end := s.credential().ExpiresAt; end.After(now) {
+		wait = min(wait, max(end.Sub(now)/2, time.Minute))
+	}
+	r.RetryTime, r.Handled = new(metav1.NewTime(now.Add(wait))), s.Annotations[v1beta1.AnnotationRotate]
 	s.schedule()
 	s.note(v1beta1.ConditionRotationFailed, reason, fmt.Sprintf(
 		"The credentials in force go on working, but could not be renewed: %s A new value of the annotation %s tries again at once.", message, v1beta1.AnnotationRotate))

@@ -36,12 +36,12 @@ func (b *binding) schedule() {
 		s = &v1beta1.RotationStatus{LastTime: new(metav1.NewTime(b.r.Clock.Now()))}
 		b.Status.Rotation = s
 	}
-	at, cause, ok := rotation.Next(rotation.PolicyOf(b.Spec.Rotation), b.credential())
+	at, cause, ok := rotation.Next(rotation.PolicyOf(b.Spec.Rotation), b.credential(), later(b.r.Clock.Now(), timeOf(s.RetryTime)))
 	s.NextTime, s.Cause = nil, ""
 	if ok {
 		s.NextTime, s.Cause = new(metav1.NewTime(at.Truncate(time.Second))), cause
 	}
-	if s.RetryTime != nil && s.NextTime != nil && s.RetryTime.After(s.NextTime.Time) {
+	if s.RetryTime != nil && (!ok || s.RetryTime.After(s.NextTime.Time)) {
 		s.NextTime = s.RetryTime
 	}
 }
@@ -74,10 +74,8 @@ func (b *binding) dueForRotation() (due bool, wait time.Duration) {
 		return true, 0
 	}
 	// What is overdue after a standstill is not renewed all at once.
-	turn := b.r.Rotations.ReserveN(now, 1)
-	if delay := turn.DelayFrom(now); delay > 0 {
-		turn.CancelAt(now)
-		return false, delay
+	if delay := b.r.Rotations.enter(now); delay > 0 {
+		return false, delay + spread(b.UID)
 	}
 	return true, 0
 }

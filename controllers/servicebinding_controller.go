@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"golang.org/x/time/rate"
 	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -29,7 +28,7 @@ type BindingReconciler struct {
 	// Live reads Pods, which are not in the cache.
 	Live client.Reader
 	// Rotations spares brokers many rotations at a time.
-	Rotations *rate.Limiter
+	Rotations *pace
 	// repairs that failed lately.
 	repairs repairs
 }
@@ -58,10 +57,12 @@ func (r *BindingReconciler) pass(ctx context.Context, b *binding) (ctrl.Result, 
 		return ctrl.Result{}, err
 	}
 	if beside != nil {
-		return b.rotate(ctx, beside)
+		res, err := b.rotate(ctx, beside)
+		res.RequeueAfter = soonest(res.RequeueAfter, after)
+		return res, err
 	}
 	if b.Status.ExternalID != "" {
-		if saved, err := b.saveIDs(ctx, ""); saved || err != nil {
+		if saved, err := b.saveIDs(ctx, b.pending()); saved || err != nil {
 			return ctrl.Result{}, err
 		}
 		if !equality.Semantic.DeepEqual(before.Status, b.Status) {

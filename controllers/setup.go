@@ -97,6 +97,12 @@ func ClientOptions() client.Options {
 // Setup registers all controllers with a manager that was made with
 // CacheOptions and ClientOptions.
 func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
+	_, err := setUp(ctx, mgr, o)
+	return err
+}
+
+// setUp is Setup, and returns what wakes bindings.
+func setUp(ctx context.Context, mgr ctrl.Manager, o Options) (*waker, error) {
 	if o.Clock == nil {
 		o.Clock = clock.RealClock{}
 	}
@@ -104,11 +110,11 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		o.MaxPolling = 7 * 24 * time.Hour
 	}
 	if err := addIndexes(ctx, mgr.GetFieldIndexer()); err != nil {
-		return err
+		return nil, err
 	}
 	calls := newCalls(o.Clock, limits{max(1, o.BrokerConcurrency), max(1, o.BrokerRate)})
 	if err := mgr.Add(calls); err != nil {
-		return fmt.Errorf("set up calls to brokers: %w", err)
+		return nil, fmt.Errorf("set up calls to brokers: %w", err)
 	}
 	clients := &Clients{Reader: mgr.GetClient(), Timeout: o.OSBTimeout, Addresses: o.Addresses, Observers: []func(broker) osb.Observer{calls.observer, o.Metrics.observer}}
 	engine := &Engine{
@@ -117,10 +123,10 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 	}
 	foreign, err := newSecretStream(mgr.GetConfig(), o.Clock)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := mgr.Add(foreign); err != nil {
-		return fmt.Errorf("set up the watch of Secrets: %w", err)
+		return nil, fmt.Errorf("set up the watch of Secrets: %w", err)
 	}
 	s := setup{mgr: mgr, read: mgr.GetClient(), secrets: foreign, concurrent: max(1, o.Concurrent)}
 	for _, kind := range []string{kindClusterBroker, kindBroker} {
@@ -130,28 +136,29 @@ func Setup(ctx context.Context, mgr ctrl.Manager, o Options) error {
 		}
 		calls.brokers[kind] = &r.waker
 		if err := s.brokers(kind, r); err != nil {
-			return fmt.Errorf("set up %s: %w", kind, err)
+			return nil, fmt.Errorf("set up %s: %w", kind, err)
 		}
 	}
 	if err := s.instances(&InstanceReconciler{Engine: engine}); err != nil {
-		return fmt.Errorf("set up instances: %w", err)
+		return nil, fmt.Errorf("set up instances: %w", err)
 	}
-	if err := s.bindings(&BindingReconciler{
+	bindings := &BindingReconciler{
 		Engine: engine, Ours: mgr.GetCache(), Live: mgr.GetAPIReader(),
-		Rotations: rate.NewLimiter(rate.Limit(float64(max(1, o.RotationRate))/60), max(1, o.RotationRate)),
-	}); err != nil {
-		return fmt.Errorf("set up bindings: %w", err)
+		Rotations: newPace(max(1, o.RotationRate), time.Minute),
+	}
+	if err := s.bindings(bindings); err != nil {
+		return nil, fmt.Errorf("set up bindings: %w", err)
 	}
 	if err := s.pods(&PodReconciler{Client: mgr.GetClient(), Recorder: engine.Recorder, Clock: o.Clock}); err != nil {
-		return fmt.Errorf("set up waiting Pods: %w", err)
+		return nil, fmt.Errorf("set up waiting Pods: %w", err)
 	}
 	if err := s.restarts(&RestartReconciler{
 		Client: mgr.GetClient(), Live: mgr.GetAPIReader(), Recorder: engine.Recorder, Clock: o.Clock,
 		Limit: rate.NewLimiter(rate.Every(restartEvery), restartBurst),
 	}); err != nil {
-		return fmt.Errorf("set up restarts: %w", err)
+		return nil, fmt.Errorf("set up restarts: %w", err)
 	}
-	return nil
+	return &bindings.waker, nil
 }
 
 type setup struct {

@@ -11,6 +11,15 @@ import (
 // Recheck is how often it is looked whether old credentials are still used.
 const Recheck = time.Minute
 
+// Notice is how long before they are cut off at the least those are named who use old
+// credentials. In the normal course they are when half of the overlap is over, which
+// is no later.
+const Notice = MinOverlap / 2
+
+// Skew is by how much the clocks of a broker and of the cluster may differ: what
+// has expired by ours may still let somebody in for so long.
+const Skew = 5 * time.Minute
+
 // Verdict is what to do about old credentials.
 type Verdict struct {
 	// Revoke them now.
@@ -19,6 +28,9 @@ type Verdict struct {
 	Forced bool
 	// InUse: they are kept for the users given alone.
 	InUse bool
+	// Look: it matters who still has them, although their overlap is not over: who
+	// uses them is to be told while there is time.
+	Look bool
 	// Wait is when to look again.
 	Wait time.Duration
 }
@@ -36,16 +48,11 @@ func Replaced(externalID string, p Policy, expiresAt, now time.Time) v1beta1.Pre
 // Revoke decides about old credentials, of which it is known whether a container
 // that got them by its environment still runs.
 func Revoke(p Policy, old v1beta1.Predecessor, used bool, now time.Time) Verdict {
-	if e := old.ExpiresAt; e != nil && !now.Before(e.Time) {
-		return Verdict{Revoke: true} // dead already; the broker is only told
-	}
-	if wait := old.RevokeAfter.Sub(now); wait > 0 {
-		if e := old.ExpiresAt; e != nil {
-			wait = min(wait, e.Sub(now))
-		}
-		return Verdict{Wait: wait}
-	}
-	if !used {
+	dead := old.ExpiresAt != nil && !now.Before(old.ExpiresAt.Add(Skew))
+	switch {
+	case !dead && now.Before(old.RevokeAfter.Time):
+		return within(old, now)
+	case dead, !used: // of dead ones the broker is only told
 		return Verdict{Revoke: true}
 	}
 	wait := Recheck
@@ -57,4 +64,18 @@ func Revoke(p Policy, old v1beta1.Predecessor, used bool, now time.Time) Verdict
 		wait = min(wait, end.Sub(now))
 	}
 	return Verdict{InUse: true, Wait: wait}
+}
+
+// within is the verdict on credentials whose overlap lasts for a while yet. From its
+// half on it is told who uses them.
+func within(old v1beta1.Predecessor, now time.Time) Verdict {
+	end := old.RevokeAfter.Time
+	if e := old.ExpiresAt; e != nil && e.Add(Skew).Before(end) {
+		end = e.Add(Skew)
+	}
+	half := old.ReplacedAt.Add(end.Sub(old.ReplacedAt.Time) / 2)
+	if now.Before(half) {
+		return Verdict{Wait: half.Sub(now)}
+	}
+	return Verdict{Look: true, Wait: end.Sub(now)}
 }

@@ -10,6 +10,14 @@ import (
 // MinOverlap is how long old credentials stay valid at the least.
 const MinOverlap = 10 * time.Minute
 
+// minLife is the shortest life that is believed. Credentials that are dead when they
+// come, or as good as dead, are of a broker whose clock is wrong; they are renewed
+// when they are minAge old, so that it is not asked for others without end.
+const (
+	minLife = time.Minute
+	minAge  = 10 * time.Minute
+)
+
 // Causes of a rotation.
 const (
 	CauseInterval = "Interval"
@@ -70,11 +78,17 @@ type Credential struct {
 
 // Next says when a credential is to be renewed, and why; ok is false where that is
 // by annotation only. What expires goes before policy and window: the broker's word
-// ends the credential, ours only its age.
-func Next(p Policy, c Credential) (at time.Time, cause string, ok bool) {
+// ends the credential, ours only its age. Who missed the window, by now, waits for
+// the next one.
+func Next(p Policy, c Credential, now time.Time) (at time.Time, cause string, ok bool) {
 	expiry := c.limit(p)
 	if p.Interval > 0 {
 		at, cause = p.Window.from(c.Born.Add(p.Interval-jitter(c.Seed, p.Interval/10)), c.Seed), CauseInterval
+		if at.Before(now) {
+			if open := p.Window.from(now, c.Seed); open.After(now) {
+				at = open
+			}
+		}
 	}
 	if !expiry.IsZero() && (at.IsZero() || expiry.Before(at)) {
 		at, cause = expiry, CauseExpiry
@@ -95,9 +109,12 @@ func (c Credential) limit(p Policy) time.Time {
 		return end
 	}
 	life := end.Sub(c.Born)
+	if life < minLife {
+		return c.Born.Add(minAge)
+	}
 	margin := max(p.Overlap, life/10)
 	margin += jitter(c.Seed, margin)
-	return end.Add(-min(margin, max(0, life/2)))
+	return end.Add(-min(margin, life/2))
 }
 
 // from is the first moment of the window from t on, t itself if it is in it. Those
